@@ -1,0 +1,199 @@
+# conduit: build, test, install. `make help` lists the targets and the variables.
+
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- configuration: each combination has a folder of its own; the default one is build/ ----------
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+CFLAGS ?= $(if $(COVERAGE),-O0,-O2) -g
+ifeq ($(origin CC),default)
+CC     := $(CROSS)gcc
+endif
+
+empty  :=
+comma  := ,
+ARCH   := $(firstword $(subst -, ,$(CROSS)))
+CONFIG := $(ARCH) $(filter-out cc gcc %-gcc,$(notdir $(firstword $(CC)))) $(SANITIZE) $(if $(COVERAGE),coverage)
+CONFIG := $(subst $(empty) $(empty),-,$(strip $(CONFIG)))
+BUILD  := build$(if $(CONFIG),/$(CONFIG))
+OBJ    := $(BUILD)/obj
+
+LIBS     := # what the static library needs from others
+CPPFLAGS := -D_GNU_SOURCE -Iinclude -I.
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+CODEGEN  := -std=gnu11 -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+            $(if $(LTO),-flto=auto -ffat-lto-objects) $(if $(COVERAGE),--coverage -fprofile-update=atomic) \
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+FOREIGN  := $(if $(CROSS),build/cross/usr)
+CPPFLAGS += $(FOREIGN:%=-isystem %/include)
+CMOCKA   := $(foreach f,$(FOREIGN:%=%/lib/$(CROSS:-=)),-L$f -Wl,-rpath,$(CURDIR)/$f) -lcmocka
+COMPILE   = $(CC) $(CPPFLAGS) $(CODEGEN) $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror)
+LINK      = $(CC) $(CODEGEN) $(CFLAGS) $(LDFLAGS)
+
+VERSION := $(shell awk '/^.define CDT_VERSION_(MAJOR|MINOR|PATCH)[ \t]/ { v = v d $$3; d = "." } \
+                        END { print v }' include/conduit/version.h 2>/dev/null)
+SONAME  := libconduit.so.$(firstword $(subst ., ,$(VERSION)))
+
+# ---- what is there to build ----------------------------------------------------------------------
+ROOMS     := reactor flows tls vchan resolve context
+SOURCES   := $(wildcard $(ROOMS:%=%/*.c))
+OBJECTS   := $(SOURCES:%.c=$(OBJ)/%.o)
+TOOLS     := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tools/*.c))
+EXAMPLES  := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+BENCHES   := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/*.c))
+SUPPORT   := $(patsubst %.c,$(OBJ)/%.o,$(wildcard test/support/*.c))
+TESTROOMS := $(if $(CROSS),reactor flows,$(filter-out fuzz support,$(patsubst test/%/,%,$(wildcard test/*/))))
+named      = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$t),$t)),$1)
+TESTS     := $(patsubst %.c,$(BUILD)/%,$(call named,$(wildcard $(TESTROOMS:%=test/%/test_*.c))))
+SCRIPTS   := $(if $(CROSS),,$(call named,$(wildcard $(foreach e,sh py,$(TESTROOMS:%=test/%/test_*.$e)))))
+WRAPPED   := $(shell sed 's/#.*//' test/fault/wrapped 2>/dev/null)
+ALL_C     := $(SOURCES) $(wildcard tools/*.c examples/*.c bench/*.c test/*/*.c)
+ALL_H     := $(wildcard include/conduit/*.h */*.h test/*/*.h)
+
+# Examples and benchmarks that need one library more.
+$(BUILD)/examples/libuv: private EXTRA := -luv
+
+# ---- the groups of ./packages that a goal needs, and what it builds -------------------------------
+NEED_demo     := build
+NEED_test     := build test $(if $(CROSS),cross arm64,daemons) $(if $(findstring clang,$(CC)),clang)
+NEED_deps     := $(NEED_test)
+NEED_memcheck := $(NEED_test) valgrind
+NEED_coverage := $(NEED_test) coverage
+NEED_fuzz     := build clang
+NEED_lint     := lint
+NEED_format   := lint
+DEPS ?= $(sort $(foreach g,$(MAKECMDGOALS),$(NEED_$g)))
+
+.PHONY: all tests deps demo test memcheck bench fuzz fuzzers coverage format format-check lint install clean help FORCE
+all: $(BUILD)/libconduit.a $(BUILD)/libconduit.so $(BUILD)/conduit $(EXAMPLES)
+tests: all $(TESTS)
+
+deps:
+	@.ci/deps $(DEPS)
+
+# ---- rules ---------------------------------------------------------------------------------------
+# Files that keep a text, and change only when it does: what depends on them is rebuilt when a flag
+# changes, or when a source goes away.
+remember = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
+$(OBJ)/flags: FORCE $(if $(DEPS),| deps)
+	$(call remember,$(COMPILE) $(LINK) $(LIBS) $(CMOCKA))
+$(OBJ)/objects: FORCE
+	$(call remember,$(OBJECTS))
+
+$(OBJ)/%.o: %.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c $< -o $@
+
+$(BUILD)/libconduit.a: $(OBJECTS) $(OBJ)/objects
+	@rm -f $@
+	$(CROSS)ar rcs $@ $(OBJECTS)
+
+$(BUILD)/$(SONAME): $(OBJECTS) $(OBJ)/objects conduit.map
+	$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=conduit.map -Wl,-Bsymbolic-functions \
+	    $(if $(SANITIZE),,-Wl,-z,defs) $(OBJECTS) $(LIBS) -o $@
+
+$(BUILD)/libconduit.so: $(BUILD)/$(SONAME)
+	@ln -sfn $(SONAME) $@
+
+$(BUILD)/conduit: $(TOOLS) $(BUILD)/libconduit.a
+	$(LINK) $^ $(LIBS) -o $@
+
+# Where the one library more is missing, a stand-in says so and exits 77; the runner counts it as skipped.
+missing  = $(if $1,$(shell $(CC) -shared -x c /dev/null $1 -o /dev/null 2>/dev/null || echo missing))
+stand-in = @echo '$(strip $(EXTRA)) is not installed' >$@.skipped; echo "SKIPPED $@: $$(cat $@.skipped)"; \
+           printf '%s\n' '\#!/bin/sh' 'cat "$$0.skipped"; exit 77' >$@; chmod +x $@
+$(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libconduit.a $(OBJ)/flags
+	@mkdir -p $(@D); rm -f $@.skipped
+	$(if $(call missing,$(EXTRA)),$(stand-in),$(COMPILE) -MMD -MP -MF $@.d $(LDFLAGS) $< $(BUILD)/libconduit.a \
+	    $(LIBS) $(EXTRA) -o $@)
+$(patsubst %.skipped,%,$(wildcard $(BUILD)/examples/*.skipped $(BUILD)/bench/*.skipped)): FORCE
+
+$(BUILD)/test/%: $(OBJ)/test/%.o $(SUPPORT) $(BUILD)/libconduit.a
+	@mkdir -p $(@D)
+	$(LINK) $(WRAP) $(filter %.o %.a,$^) $(LIBS) $(CMOCKA) -o $@
+$(BUILD)/test/fault/%: private WRAP = $(WRAPPED:%=-Wl$(comma)--wrap=%)
+$(filter $(BUILD)/test/fault/%,$(TESTS)): test/fault/wrapped
+$(OBJ)/test/fault/%.o $(OBJ)/test/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes
+
+$(FUZZERS): $(BUILD)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(BUILD)/libconduit.a
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
+-include $(patsubst %.c,$(OBJ)/%.d,$(ALL_C)) $(EXAMPLES:=.d) $(BENCHES:=.d)
+
+# ---- running -------------------------------------------------------------------------------------
+# Tests may look at CDT_TEST_EMULATED (not the real machine) and CDT_TEST_SLOW (take fewer rounds).
+# Sanitizers of this age want predictable addresses; not every container allows to ask for them.
+RUN  = BUILD='$(CURDIR)/$(BUILD)' CC='$(CC)' CROSS='$(CROSS)' CDT_VERSION='$(VERSION)' UBSAN_OPTIONS=print_stacktrace=1
+RUN += $(if $(SANITIZE)$(CROSS),CDT_TEST_SLOW=1)
+RUN += $(if $(CROSS),CDT_TEST_EMULATED=1 WRAPPER='qemu-$(ARCH) -L /usr/$(CROSS:-=)')
+RUN += $(if $(SANITIZE),$(shell setarch -R true 2>/dev/null && echo setarch -R))
+
+demo: $(BUILD)/conduit
+	$(BUILD)/conduit demo
+
+test: tests
+	@$(RUN) test/run $(TESTS) $(SCRIPTS)
+
+# The rest is too slow under valgrind, or made of several processes.
+MEMCHECK := $(filter $(BUILD)/test/reactor/% $(BUILD)/test/flows/%,$(TESTS))
+memcheck: $(MEMCHECK)
+	@CDT_TEST_SLOW=1 WRAPPER=.ci/memcheck LOG='$(CURDIR)/$(BUILD)/log-memcheck' $(RUN) test/run $(MEMCHECK)
+
+bench: all $(BENCHES)
+	@if [ -x bench/run ]; then $(RUN) bench/run; else echo 'there is no bench/run'; fi
+
+FUZZ_TIME ?= 30
+fuzz: $(if $(DEPS),deps)
+	@$(MAKE) --no-print-directory CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
+fuzzers: $(FUZZERS)
+	@set -e; for f in $(FUZZERS:$(BUILD)/test/fuzz/%=%); do echo "fuzzing $$f for $(FUZZ_TIME) s"; \
+	    mkdir -p $(BUILD)/corpus/$$f test/fuzz/corpus/$$f; $(BUILD)/test/fuzz/$$f -max_total_time=$(FUZZ_TIME) \
+	    -artifact_prefix=$(BUILD)/corpus/ $(BUILD)/corpus/$$f test/fuzz/corpus/$$f; done
+
+coverage: $(if $(DEPS),deps)
+	@mkdir -p build/coverage/html; find build/coverage -name '*.gcda' -delete
+	@$(MAKE) --no-print-directory COVERAGE=1 test
+	gcovr --root . --object-directory build/coverage/obj $(ROOMS:%=--filter %/) --filter tools/ \
+	    --html-details build/coverage/html/index.html --txt --print-summary build/coverage
+
+# ---- sources -------------------------------------------------------------------------------------
+format: $(if $(DEPS),deps)
+	clang-format -i $(ALL_C) $(ALL_H)
+format-check:
+	@status=0; for f in $(ALL_C) $(ALL_H); do \
+	    clang-format $$f | diff -u --label $$f --label formatted $$f - || status=1; done; exit $$status
+lint: $(if $(DEPS),deps)
+	@BUILD='$(BUILD)' CPPFLAGS='$(CPPFLAGS)' .ci/lint $(ALL_C)
+
+# ---- installing ----------------------------------------------------------------------------------
+install: TO = $(DESTDIR)$(LIBDIR)
+install: $(BUILD)/libconduit.a $(BUILD)/$(SONAME) $(BUILD)/conduit
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/conduit $(TO)/pkgconfig
+	install -m 755 $(BUILD)/conduit $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(wildcard include/conduit/*.h) $(DESTDIR)$(PREFIX)/include/conduit/
+	install -m 644 $(BUILD)/libconduit.a $(TO)/
+	install -m 644 $(BUILD)/$(SONAME) $(TO)/libconduit.so.$(VERSION)
+	ln -sfn libconduit.so.$(VERSION) $(TO)/$(SONAME)
+	ln -sfn $(SONAME) $(TO)/libconduit.so
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' conduit.pc.in \
+	    >$(TO)/pkgconfig/conduit.pc
+	for m in $(wildcard docs/man/*.[1-8]); do \
+	    install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+
+clean:
+	rm -rf build
+help:
+	@sed -n 's/^#? //p' Makefile
+
+#? make                libraries, program and examples, in build/
+#? make demo           install what is missing, build, run build/conduit demo
+#? make test [T=name]  install what is missing, build, run the tests (whose name contains name)
+#? make deps           install what is missing [DEPS="groups of the file packages"]
+#? make memcheck | fuzz [FUZZ_TIME=30] | coverage | bench | lint | format | format-check | clean
+#? make install        [PREFIX=/usr/local] [LIBDIR=] [DESTDIR=]
+#? variables: CC=clang  CROSS=aarch64-linux-gnu-  SANITIZE=address,undefined|thread  COVERAGE=1  LTO=1  WERROR=1  CFLAGS=
