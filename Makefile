@@ -24,7 +24,7 @@ OBJ    := $(BUILD)/obj
 LIBS     := # what the static library needs from others
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -I.
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
-CODEGEN  := -std=gnu11 -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread \
+CODEGEN  := -std=gnu11 -fPIC -fvisibility=hidden -fno-semantic-interposition -fno-plt -pthread \
             $(if $(LTO),-flto=auto -ffat-lto-objects) $(if $(COVERAGE),--coverage -fprofile-update=atomic) \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 FOREIGN  := $(if $(CROSS),build/cross/usr)

@@ -1,0 +1,315 @@
+/* Accepting: the limits first, then the client, the filter, the flow. What an errno of accept(2) means
+ * is a table. How many are accepted at once follows from how many came before. */
+#include <string.h>
+
+#include "flows/server.h"
+
+/* ---- what an error of accept means --------------------------------------------------------------- */
+
+enum policy {
+    POLICY_PAUSE, /* wait: for a descriptor to be closed, or some time. Also what is not in the table */
+    POLICY_EMPTY, /* no client waits */
+    POLICY_NEXT,  /* this client is gone, or the network was: go on */
+    POLICY_BROKEN /* the listener cannot be used: stop */
+};
+
+enum { ERRNOS = 134 };
+
+static const uint8_t policies[ERRNOS] = {
+    [EAGAIN] = POLICY_EMPTY,      [EINTR] = POLICY_NEXT,
+    [ECONNABORTED] = POLICY_NEXT, [ECONNRESET] = POLICY_NEXT,
+    [EPROTO] = POLICY_NEXT,       [EPERM] = POLICY_NEXT, /* a firewall's rule */
+    [ENETDOWN] = POLICY_NEXT,     [ENETUNREACH] = POLICY_NEXT,
+    [EHOSTDOWN] = POLICY_NEXT,    [EHOSTUNREACH] = POLICY_NEXT,
+    [ENONET] = POLICY_NEXT,       [ENOPROTOOPT] = POLICY_NEXT,
+    [EOPNOTSUPP] = POLICY_NEXT,   [ETIMEDOUT] = POLICY_NEXT,
+    [EBADF] = POLICY_BROKEN,      [EINVAL] = POLICY_BROKEN,
+    [ENOTSOCK] = POLICY_BROKEN,   [EFAULT] = POLICY_BROKEN,
+    [EMFILE] = POLICY_PAUSE,      [ENFILE] = POLICY_PAUSE,
+    [ENOBUFS] = POLICY_PAUSE,     [ENOMEM] = POLICY_PAUSE,
+};
+
+static enum policy policy_of(int status)
+{
+    return status > -ERRNOS ? (enum policy)policies[-status] : POLICY_PAUSE;
+}
+
+void server_report(struct cdt_server *server, enum server_report kind, int status,
+                   const struct cdt_addr *peer)
+{
+    uint64_t now = cdt_reactor_now(server->hub->reactor);
+
+    if (now < server->next_report[kind])
+        return;
+    server->next_report[kind] = now + CDT_SECOND;
+    if (server->options.on_error)
+        server->options.on_error(server, status, cdt_strerror(status), peer);
+}
+
+/* ---- arming -------------------------------------------------------------------------------------- */
+
+void server_arm(struct cdt_server *server)
+{
+    if (server->armed || server->stopping)
+        return;
+    server->armed = true;
+    if (server->listener.fd >= 0)
+        cdt_watch_modify(&server->watch, CDT_READ);
+    else if (server->ops->arm)
+        server->ops->arm(&server->listener, server);
+}
+
+void server_disarm(struct cdt_server *server)
+{
+    if (!server->armed)
+        return;
+    server->armed = false;
+    if (server->listener.fd >= 0)
+        cdt_watch_modify(&server->watch, 0);
+    else if (server->ops->disarm)
+        server->ops->disarm(&server->listener);
+}
+
+/* ---- one connection ------------------------------------------------------------------------------ */
+
+/* The first limit that has no room, or in whose line others wait: they come first. */
+static struct cdt_limit *refusing_limit(const struct cdt_server *server,
+                                        const struct cdt_limit *turn)
+{
+    for (unsigned i = 0; i < server->limit_count; i++) {
+        struct cdt_limit *limit = server->limits[i];
+        if (!limit_has_room(limit) || (limit != turn && !list_empty(&limit->line)))
+            return limit;
+    }
+    return NULL;
+}
+
+static void wait_for_limit(struct cdt_server *server, struct cdt_limit *limit,
+                           const struct cdt_limit *turn)
+{
+    /* One that comes from a line in which it was not counted may have no client at all. */
+    if (!server->again) {
+        limit->throttled++;
+        server->counters.throttled += !turn;
+    }
+    server_disarm(server);
+    line_join(limit, server);
+}
+
+static void take_slots(struct cdt_server *server)
+{
+    for (unsigned i = 0; i < server->limit_count; i++)
+        limit_take(server->limits[i]);
+}
+
+static void release_slots(struct cdt_server *server)
+{
+    for (unsigned i = 0; i < server->limit_count; i++)
+        limit_release(server->limits[i]);
+}
+
+static enum accept_result starve(struct cdt_server *server, const struct cdt_limit *turn,
+                                 int status)
+{
+    server->counters.starved += turn != server->hub->starved;
+    server_disarm(server);
+    starved_join(server, status);
+    server_report(server, REPORT_PAUSE, status, NULL);
+    return server->stopping ? ACCEPT_STOPPED : ACCEPT_STARVED;
+}
+
+static enum accept_result accept_failed(struct cdt_server *server, const struct cdt_limit *turn,
+                                        int status)
+{
+    enum policy policy;
+
+    if (status == -EMFILE || status == -ENFILE) {
+        status = server_shed(server, status);
+        if (status == 0)
+            return server->stopping ? ACCEPT_STOPPED : ACCEPT_DONE;
+    }
+    policy = policy_of(status);
+    if (policy == POLICY_EMPTY) {
+        server->failures = 0;
+        server->again = false;
+        return ACCEPT_EMPTY;
+    }
+    /* With nothing but failures, going on at once would only burn time. */
+    if (policy == POLICY_NEXT && ++server->failures >= SERVER_BUDGET) {
+        server->failures = 0;
+        policy = POLICY_PAUSE;
+    }
+    if (policy == POLICY_PAUSE)
+        return starve(server, turn, status);
+    server->counters.failed++;
+    if (policy == POLICY_NEXT) {
+        server_report(server, REPORT_NEXT, status, NULL);
+        return server->stopping ? ACCEPT_STOPPED : ACCEPT_FAILED;
+    }
+    reactor_log(server->hub->reactor, CDT_LOG_ERROR, "the listener failed: %s",
+                cdt_strerror(status));
+    server->next_report[REPORT_NEXT] = 0;
+    server_report(server, REPORT_NEXT, status, NULL);
+    cdt_server_stop(server, CDT_NEVER);
+    return ACCEPT_STOPPED;
+}
+
+/* on_accept refused the flow, or it has ended by itself: it never was one of the accepted. */
+static void refuse_flow(struct cdt_server *server, struct cdt_flow *flow, int status)
+{
+    server->counters.refused++;
+    server->counters.accepted--;
+    server->refused_count++;
+    list_remove(&flow->link);
+    list_append(&server->refused, &flow->link);
+    flow_end(flow, status < 0 ? status : -CDT_EFILTERED, NULL);
+    if (flow->status == 0)
+        flow->status = -CDT_EFILTERED;
+}
+
+static void begin_flow(struct cdt_server *server, struct cdt_flow *flow)
+{
+    int status = 0;
+
+    if (server->options.on_accept) {
+        flow_enter_callback(server->hub);
+        status = server->options.on_accept(server, flow);
+        flow_leave_callback(server->hub);
+    }
+    if (status < 0 || flow->state == CDT_CLOSED)
+        refuse_flow(server, flow, status);
+    else
+        flow_begin(flow);
+}
+
+static bool filtered(struct cdt_server *server, const struct cdt_addr *peer)
+{
+    return server->options.filter && server->options.filter(server, peer) != 0;
+}
+
+/* Makes a flow of an accepted connection, which is taken over whatever happens. */
+static enum accept_result take_client(struct cdt_server *server, const struct cdt_limit *turn,
+                                      struct cdt_carrier *carrier, const struct cdt_addr *peer)
+{
+    const struct cdt_carrier_ops *ops = server->carrier;
+    struct cdt_flow *flow;
+    int error;
+
+    if (filtered(server, peer) || server->stopping) {
+        server->counters.refused++;
+        ops->close(carrier, CDT_CLOSE_RESET);
+        return server->stopping ? ACCEPT_STOPPED : ACCEPT_DONE;
+    }
+    take_slots(server);
+    server->config->references++;
+    error = flow_new(server->config, server->handler, ops, carrier, false, peer, &flow);
+    if (error) {
+        flow_config_put(server->config);
+        release_slots(server);
+        ops->close(carrier, CDT_CLOSE_RESET);
+        return starve(server, turn, error);
+    }
+    server->counters.accepted++;
+    begin_flow(server, flow);
+    return server->stopping ? ACCEPT_STOPPED : ACCEPT_DONE;
+}
+
+enum accept_result server_accept(struct cdt_server *server, struct cdt_limit *turn)
+{
+    struct cdt_carrier carrier = {.fd = -1};
+    struct cdt_addr peer;
+    struct cdt_limit *starved = server->hub->starved, *limit;
+    int status;
+
+    if (server->stopping)
+        return ACCEPT_STOPPED;
+    limit = refusing_limit(server, turn);
+    if (limit) {
+        wait_for_limit(server, limit, turn);
+        return ACCEPT_LIMITED;
+    }
+    /* Whoever waits for a descriptor comes before those who would take it from under their hands. */
+    if (turn != starved && server->listener.fd >= 0 && !list_empty(&starved->line)) {
+        server->counters.starved++;
+        server_disarm(server);
+        line_join(starved, server);
+        return ACCEPT_STARVED;
+    }
+    peer.length = 0;
+    status = server->ops->accept(&server->listener, &carrier, &peer);
+    if (status < 0)
+        return accept_failed(server, turn, status);
+    server->failures = 0;
+    if (server->again && turn) {
+        server->again = false;
+        if (turn != starved) {
+            server->counters.throttled++;
+            turn->throttled++;
+        }
+    }
+    return take_client(server, turn, &carrier, &peer);
+}
+
+/* ---- batches ------------------------------------------------------------------------------------- */
+
+/* An accept that finds nothing costs about as much as one that finds a client. So a batch ends after as
+ * many as the last ones had; the kernel tells again if there are more, and the expectation doubles when
+ * it was met a few times in a row. A listener without a descriptor is told once only: it is asked until
+ * it is empty. */
+enum { FULL_BATCHES = 4 };
+
+static void learn(struct cdt_server *server, unsigned count, bool emptied)
+{
+    if (emptied) {
+        server->expected = count ? count : 1;
+        server->full_batches = 0;
+    } else if (++server->full_batches >= FULL_BATCHES) {
+        server->full_batches = 0;
+        server->expected *= 2;
+    }
+    if (server->expected > server->options.accept_budget)
+        server->expected = server->options.accept_budget;
+}
+
+void server_accept_batch(struct cdt_server *server)
+{
+    bool told_again = server->listener.fd >= 0;
+    unsigned limit = told_again ? server->expected : server->options.accept_budget;
+
+    for (unsigned count = 0; count < limit; count++) {
+        switch (server_accept(server, NULL)) {
+        case ACCEPT_DONE:
+        case ACCEPT_FAILED:
+            break;
+        case ACCEPT_EMPTY:
+            learn(server, count, true);
+            return;
+        case ACCEPT_LIMITED:
+        case ACCEPT_STARVED:
+        case ACCEPT_STOPPED:
+            return;
+        }
+    }
+    if (told_again)
+        learn(server, limit, false);
+    else
+        server_defer(server, WORK_ACCEPT);
+}
+
+void server_on_watch(struct cdt_watch *watch, unsigned events)
+{
+    struct cdt_server *server = cdt_container_of(watch, struct cdt_server, watch);
+
+    (void)events;
+    if (server->armed)
+        server_accept_batch(server);
+}
+
+int cdt_listener_ready(struct cdt_server *server)
+{
+    if (!server_usable(server))
+        return -EINVAL;
+    if (server->armed)
+        server_defer(server, WORK_ACCEPT);
+    return 0;
+}

@@ -1,0 +1,459 @@
+/* The flow's life: made, connected, opened, looked at when its descriptor or the ready list says so,
+ * ended, and freed after on_close. */
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "flows/internal.h"
+
+/* ---- making -------------------------------------------------------------------------------------- */
+
+static void set_peer(struct cdt_flow *flow, const struct cdt_addr *peer)
+{
+    if (!peer || peer->length == 0) return;
+    if (peer->any.sa_family == AF_INET) {
+        memcpy(flow->peer_ip, &peer->v4.sin_addr, sizeof peer->v4.sin_addr);
+        flow->peer_port = peer->v4.sin_port;
+        flow->peer_family = AF_INET;
+    } else if (peer->any.sa_family == AF_INET6) {
+        memcpy(flow->peer_ip, &peer->v6.sin6_addr, sizeof peer->v6.sin6_addr);
+        flow->peer_port = peer->v6.sin6_port;
+        flow->peer_scope = peer->v6.sin6_scope_id;
+        flow->peer_family = AF_INET6;
+    }
+}
+
+static bool handler_valid(const struct cdt_handler *handler)
+{
+    return handler && handler->size >= sizeof *handler && handler->user_size <= SIZE_MAX / 2;
+}
+
+static bool ops_valid(const struct cdt_carrier_ops *ops)
+{
+    return ops && ops->size >= sizeof *ops && ops->read && ops->write && ops->writev && ops->close;
+}
+
+void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
+{
+    flow->handler = handler;
+    flow->flags &= ~(uint32_t)FLOW_NO_READER;
+    if (!handler->on_read) flow->flags |= FLOW_NO_READER;
+}
+
+int flow_new(struct flow_config *config, const struct cdt_handler *handler,
+             const struct cdt_carrier_ops *ops, const struct cdt_carrier *carrier, bool connecting,
+             const struct cdt_addr *peer, struct cdt_flow **result)
+{
+    struct flow_hub *hub = config->hub;
+    if (!handler_valid(handler) || !ops_valid(ops) || hub->closing) return -EINVAL;
+    struct cdt_flow *flow = mem_alloc(sizeof *flow + handler->user_size);
+    if (!flow) return -ENOMEM;
+    memset(flow, 0, sizeof *flow + handler->user_size);
+    flow->source.on_event = flow_on_event;
+    flow_use_handler(flow, handler);
+    flow->ops = ops;
+    flow->carrier = *carrier;
+    flow->config = config;
+    flow->timer.fn = flow_on_timer;
+    flow->born = flow->active = cdt_reactor_now(hub->reactor);
+    if (!connecting) flow->flags |= FLOW_CONNECTED;
+    if (ops->flags & CDT_CARRIER_SHORT_READS) flow->flags |= FLOW_SHORT_READS;
+    set_peer(flow, peer);
+    if (carrier->fd >= 0) {
+        int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd,
+                                       EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+        if (error) {
+            mem_free(flow);
+            return error;
+        }
+        flow->flags |= FLOW_REGISTERED;
+    }
+    list_append(config->server ? server_flows(config->server) : &hub->flows, &flow->link);
+    *result = flow;
+    return 0;
+}
+
+struct flow_extra *flow_extra(struct cdt_flow *flow)
+{
+    if (!flow->extra) flow->extra = mem_zalloc(sizeof *flow->extra);
+    return flow->extra;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------- */
+
+void flow_begin(struct cdt_flow *flow)
+{
+    if (flow->state != CDT_CONNECTING) return;
+    flow->flags = (flow->flags & ~(uint32_t)FLOW_CONNECTED) | FLOW_WRITABLE;
+    flow_change(flow, FLOW_EV_CONNECTED);
+    if (!flow->top) {
+        flow_opened(flow);
+        return;
+    }
+    flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    flow_update_timer(flow);
+    flow_read(flow);
+}
+
+/* What was asked of the flow before it was open. */
+static void do_wanted(struct cdt_flow *flow)
+{
+    uint32_t wanted = flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
+    flow->flags &= ~(uint32_t)(FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
+    if (wanted & FLOW_CLOSE_WANTED)
+        cdt_flow_close(flow);
+    else if (wanted & FLOW_FIN_WANTED)
+        cdt_flow_shutdown(flow, CDT_SHUT_WRITE);
+}
+
+void flow_opened(struct cdt_flow *flow)
+{
+    struct flow_hub *hub = flow->config->hub;
+    flow_change(flow, FLOW_EV_OPEN);
+    if (flow->config->options.idle_timeout != CDT_NEVER) flow->active = cdt_reactor_now(hub->reactor);
+    if (flow->config->options.min_rate)
+        flow_restart_rate(flow);
+    else
+        flow_update_timer(flow);
+    if (flow->top) flow_send_early(flow);
+    if (flow->tail) flow_drain(flow);
+    bool closed = flow->flags & FLOW_CLOSE_WANTED;
+    do_wanted(flow);
+    if (flow->state == CDT_CLOSED || closed) return;
+    flow->flags |= FLOW_OPENED;
+    if (flow->handler->on_open) {
+        flow_enter_callback(hub);
+        flow->handler->on_open(flow);
+        flow_leave_callback(hub);
+    }
+    if (flow_has_input(flow)) flow_schedule(flow);
+}
+
+/* What tells that the carrier may be connected: turns of the flow come for other reasons too. */
+enum { MAY_BE_CONNECTED = FLOW_CONNECTED | FLOW_READABLE | FLOW_WRITABLE };
+
+static void look_connected(struct cdt_flow *flow)
+{
+    int result = 0;
+    if (!(flow->flags & FLOW_CONNECTED) && flow->ops->connected)
+        result = flow->ops->connected(&flow->carrier);
+    if (result == -EAGAIN) { /* what was told so far means nothing */
+        flow->flags &= ~(uint32_t)(FLOW_READABLE | FLOW_WRITABLE | FLOW_READ_END | FLOW_HUNG);
+        return;
+    }
+    if (result)
+        flow_end(flow, result, NULL);
+    else
+        flow_begin(flow);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------- */
+
+static void advance(struct cdt_flow *flow)
+{
+    if (flow->state == CDT_CONNECTING && (flow->flags & MAY_BE_CONNECTED)) look_connected(flow);
+    if (flow->tail && (flow->flags & FLOW_WRITABLE) && flow->state > CDT_CONNECTING) flow_drain(flow);
+    if (flow_has_input(flow) || (flow->state == CDT_HANDSHAKING && !flow->top->started))
+        flow_read(flow);
+}
+
+static void finish(struct cdt_flow *flow);
+
+/* From the ready list: outside of all other callbacks, and no event that was fetched is outstanding. */
+static void turn(struct cdt_flow *flow)
+{
+    struct flow_hub *hub = flow->config->hub;
+    if (flow->extra && flow->extra->done) flow_call_written(flow);
+    if (flow->state != CDT_CLOSED) advance(flow);
+    if (flow->state == CDT_CLOSED) {
+        flow_drop_output(flow, flow->status ? flow->status : -ECANCELED);
+        if (!reactor_is_ready(&flow->source)) finish(flow);
+        return;
+    }
+    if (!flow_writable_due(flow)) return;
+    flow->flags &= ~(uint32_t)FLOW_ABOVE;
+    if (!flow->handler->on_writable || !flow_may_write(flow)) return;
+    flow_enter_callback(hub);
+    flow->handler->on_writable(flow);
+    flow_leave_callback(hub);
+}
+
+void flow_look(struct cdt_flow *flow, uint32_t events)
+{
+    if (events == 0) {
+        turn(flow);
+        return;
+    }
+    if (flow->state == CDT_CLOSED) return;
+    uint32_t flags = flow->flags;
+    if (events & EPOLLOUT) flags |= FLOW_WRITABLE;
+    if (events & EPOLLIN) flags |= FLOW_READABLE;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags |= FLOW_READABLE | FLOW_READ_END;
+    if (events & (EPOLLHUP | EPOLLERR)) flags |= FLOW_HUNG | FLOW_WRITABLE;
+    flow->flags = flags;
+    advance(flow);
+}
+
+/* ---- ending -------------------------------------------------------------------------------------- */
+
+void flow_set_error(struct cdt_flow *flow, const char *text)
+{
+    if (!text || !flow_extra(flow) || flow->extra->error) return;
+    flow->extra->error = mem_strdup(text);
+}
+
+static void deregister(struct cdt_flow *flow)
+{
+    if (!(flow->flags & FLOW_REGISTERED)) return;
+    reactor_source_remove(flow->config->hub->reactor, flow->carrier.fd);
+    flow->flags &= ~(uint32_t)FLOW_REGISTERED;
+}
+
+void flow_end(struct cdt_flow *flow, int status, const char *text)
+{
+    if (!flow_change(flow, FLOW_EV_END)) return;
+    flow_set_error(flow, text);
+    flow->status = status;
+    cork_drop(flow);
+    cdt_timer_cancel(&flow->timer);
+    deregister(flow);
+    flow_schedule(flow);
+}
+
+static void close_carrier(struct cdt_flow *flow)
+{
+    enum cdt_close_how how = CDT_CLOSE_ORDERLY;
+    if (flow->status || (flow->flags & FLOW_RESET)) how = CDT_CLOSE_RESET;
+    if (flow->flags & FLOW_DETACHED) how = CDT_CLOSE_KEEP;
+    flow->ops->close(&flow->carrier, how);
+    flow->carrier.fd = -1;
+}
+
+static void free_extra(struct flow_extra *extra)
+{
+    if (!extra) return;
+    mem_free(extra->error);
+    mem_free(extra->stash.memory);
+    mem_free(extra);
+}
+
+void flow_release(struct cdt_flow *flow)
+{
+    struct flow_config *config = flow->config;
+    struct cdt_server *server = config->server;
+    struct flow_hub *hub = config->hub;
+    int status = flow->status;
+    list_remove(&flow->link);
+    free_extra(flow->extra);
+    mem_free(flow);
+    flow_config_put(config);
+    if (server) server_flow_ended(server, status);
+    server_descriptor_freed(hub);
+}
+
+/* The last callbacks; then the flow is freed, unless its relay keeps it until the other one is over. */
+static void finish(struct cdt_flow *flow)
+{
+    struct flow_hub *hub = flow->config->hub;
+    struct cdt_server *server = flow->config->server;
+    if (server && flow->status) server_flow_failed(server, flow, flow->status, cdt_flow_error(flow));
+    bool heard = !server || (flow->flags & FLOW_OPENED) || (flow->extra && flow->extra->relay);
+    if (heard && flow->handler->on_close) {
+        flow_enter_callback(hub);
+        flow->handler->on_close(flow, flow->status);
+        flow_leave_callback(hub);
+    }
+    layer_free_all(flow);
+    close_carrier(flow);
+    if (!relay_finished(flow)) flow_release(flow);
+}
+
+/* ---- public: ending ------------------------------------------------------------------------------ */
+
+int cdt_flow_close(struct cdt_flow *flow)
+{
+    if (!flow_usable(flow)) return -EINVAL;
+    if (flow->state >= CDT_CLOSING) return 0;
+    flow->flags &= ~(uint32_t)FLOW_PAUSED;
+    if (flow->state < CDT_OPEN) {
+        cdt_flow_flush(flow);
+        if (flow->queued || flow_unsent(flow))
+            flow->flags |= FLOW_CLOSE_WANTED;
+        else
+            flow_end(flow, 0, NULL);
+        return 0;
+    }
+    flow_change(flow, FLOW_EV_CLOSE);
+    flow_end_stream(flow);
+    if (flow_has_input(flow)) flow_schedule(flow);
+    flow_update_timer(flow);
+    return 0;
+}
+
+int cdt_flow_abort(struct cdt_flow *flow, int status, const char *text)
+{
+    if (!flow_usable(flow) || status > 0) return -EINVAL;
+    if (flow->state == CDT_CLOSED) return 0;
+    flow->flags |= FLOW_RESET;
+    flow_end(flow, status, text);
+    return 0;
+}
+
+int cdt_flow_shutdown(struct cdt_flow *flow, enum cdt_how how)
+{
+    if (!flow_usable(flow) || how < CDT_SHUT_READ || how > CDT_SHUT_BOTH) return -EINVAL;
+    if (how & CDT_SHUT_READ) flow->flags |= FLOW_SHUT_READ;
+    if (how == CDT_SHUT_BOTH) return cdt_flow_close(flow);
+    if (how == CDT_SHUT_READ) {
+        if (flow->state == CDT_WE_ENDED) return cdt_flow_close(flow);
+        return cdt_flow_resume(flow);
+    }
+    if (flow->state < CDT_OPEN) {
+        flow->flags |= FLOW_FIN_WANTED;
+        return 0;
+    }
+    if (!flow_change(flow, FLOW_EV_OUR_END)) return 0;
+    flow_end_stream(flow);
+    flow_update_timer(flow);
+    return 0;
+}
+
+int cdt_flow_detach(struct cdt_flow *flow)
+{
+    if (!flow_usable(flow)) return -EINVAL;
+    if (flow->carrier.fd < 0 || flow->top || flow->carrier.context) return -ENOTSUP;
+    cdt_flow_flush(flow);
+    if (flow->state != CDT_OPEN || flow_unsent(flow) || layer_stashed(flow, 0)) return -EBUSY;
+    flow->flags |= FLOW_DETACHED;
+    int fd = flow->carrier.fd;
+    flow_end(flow, 0, NULL);
+    return fd;
+}
+
+/* ---- public: settings and looking ---------------------------------------------------------------- */
+
+int cdt_flow_set_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
+{
+    if (!flow_usable(flow) || !handler_valid(handler)) return -EINVAL;
+    if (flow->extra && flow->extra->relay) return -EINVAL;
+    size_t size = flow->extra && flow->extra->user_size ? flow->extra->user_size
+                                                        : flow->handler->user_size;
+    if (handler->user_size > size) return -EINVAL;
+    if (handler->user_size < size) { /* remember how much there is */
+        if (!flow_extra(flow)) return -ENOMEM;
+        flow->extra->user_size = size;
+    }
+    flow_use_handler(flow, handler);
+    return 0;
+}
+
+void *cdt_flow_data(struct cdt_flow *flow)
+{
+    return flow ? flow->user : NULL;
+}
+
+struct cdt_reactor *cdt_flow_reactor(const struct cdt_flow *flow)
+{
+    return flow ? flow->config->hub->reactor : NULL;
+}
+
+struct cdt_server *cdt_flow_server(const struct cdt_flow *flow)
+{
+    return flow ? flow->config->server : NULL;
+}
+
+const char *cdt_flow_error(const struct cdt_flow *flow)
+{
+    if (!flow) return "";
+    if (flow->extra && flow->extra->error) return flow->extra->error;
+    return flow->status ? cdt_strerror(flow->status) : "";
+}
+
+const char *cdt_flow_carrier(const struct cdt_flow *flow)
+{
+    return flow ? flow->ops->name : "";
+}
+
+int cdt_flow_fd(const struct cdt_flow *flow)
+{
+    return flow ? flow->carrier.fd : -1;
+}
+
+int cdt_flow_pending(const struct cdt_flow *flow, size_t *queued, size_t *unacknowledged)
+{
+    if (!flow_usable(flow)) return -EINVAL;
+    if (queued) *queued = flow_unsent(flow);
+    if (unacknowledged) {
+        bool known = flow->ops->unacknowledged && flow->state > CDT_CONNECTING;
+        *unacknowledged = known ? flow->ops->unacknowledged(&flow->carrier) : 0;
+    }
+    return 0;
+}
+
+int cdt_flow_dst(const struct cdt_flow *flow, struct cdt_addr *addr)
+{
+    if (!flow || !addr) return -EINVAL;
+    memset(addr, 0, sizeof *addr);
+    if (flow->peer_family == AF_INET) {
+        addr->length = sizeof addr->v4;
+        addr->v4.sin_family = AF_INET;
+        addr->v4.sin_port = flow->peer_port;
+        memcpy(&addr->v4.sin_addr, flow->peer_ip, sizeof addr->v4.sin_addr);
+        return 0;
+    }
+    if (flow->peer_family == AF_INET6) {
+        addr->length = sizeof addr->v6;
+        addr->v6.sin6_family = AF_INET6;
+        addr->v6.sin6_port = flow->peer_port;
+        addr->v6.sin6_scope_id = flow->peer_scope;
+        memcpy(&addr->v6.sin6_addr, flow->peer_ip, sizeof addr->v6.sin6_addr);
+        return 0;
+    }
+    return flow->ops->address ? flow->ops->address(&flow->carrier, true, addr) : 0;
+}
+
+int cdt_flow_src(const struct cdt_flow *flow, struct cdt_addr *addr)
+{
+    if (!flow || !addr) return -EINVAL;
+    memset(addr, 0, sizeof *addr);
+    return flow->ops->address ? flow->ops->address(&flow->carrier, false, addr) : 0;
+}
+
+/* ---- public: carriers of the user ---------------------------------------------------------------- */
+
+int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carrier_ops *ops,
+                     const struct cdt_carrier *carrier, bool connecting,
+                     const struct cdt_flow_options *options, const struct cdt_handler *handler,
+                     struct cdt_flow **flow)
+{
+    if (!reactor_usable(reactor) || !carrier || !flow) return -EINVAL;
+    struct flow_hub *hub = flow_hub(reactor);
+    if (!hub) return -ENOMEM;
+    struct flow_config *config;
+    int result = flow_config_get(hub, options, NULL, &config);
+    if (result) return result;
+    result = flow_new(config, handler, ops, carrier, connecting, NULL, flow);
+    if (result) {
+        flow_config_put(config);
+        return result;
+    }
+    (*flow)->flags |= FLOW_READABLE; /* ask it once */
+    flow_update_timer(*flow);
+    flow_schedule(*flow);
+    return 0;
+}
+
+int cdt_carrier_ready(struct cdt_flow *flow, unsigned events)
+{
+    if (!flow_usable(flow)) return -EINVAL;
+    if (flow->state == CDT_CLOSED) return 0;
+    if (events & (CDT_READ | CDT_HANGUP | CDT_ERROR)) flow->flags |= FLOW_READABLE;
+    if (events & (CDT_HANGUP | CDT_ERROR)) flow->flags |= FLOW_READ_END;
+    if (events & CDT_WRITE) flow->flags |= FLOW_WRITABLE;
+    flow_schedule(flow);
+    return 0;
+}
+
+struct cdt_carrier *cdt_carrier_of(struct cdt_flow *flow, const struct cdt_carrier_ops *ops)
+{
+    return flow && flow->ops == ops ? &flow->carrier : NULL;
+}

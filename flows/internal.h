@@ -1,0 +1,431 @@
+/* The flows room from inside: the flow, its queue and layers, what each reactor keeps for its flows,
+ * and what servers and carriers call. */
+#ifndef FLOWS_INTERNAL_H
+#define FLOWS_INTERNAL_H
+
+#include <errno.h>
+
+#include <conduit/server.h>
+
+#include "reactor/internal.h"
+
+/* ---- lists --------------------------------------------------------------------------------------- */
+
+/* A circular list with a head that is a node of itself. */
+struct list {
+    struct list *next, *prev;
+};
+
+static inline void list_init(struct list *list)
+{
+    list->next = list->prev = list;
+}
+
+static inline bool list_empty(const struct list *list)
+{
+    return list->next == list;
+}
+
+static inline void list_append(struct list *list, struct list *node)
+{
+    node->next = list;
+    node->prev = list->prev;
+    list->prev->next = node;
+    list->prev = node;
+}
+
+static inline void list_remove(struct list *node)
+{
+    node->next->prev = node->prev;
+    node->prev->next = node->next;
+    list_init(node);
+}
+
+/* ---- what each reactor keeps --------------------------------------------------------------------- */
+
+enum {
+    FLOW_READ_SIZE = 64 * 1024, /* one read buffer a depth, lent to all flows in turn */
+    FLOW_CORK_SIZE = 16 * 1024,
+    FLOW_READS = 16,     /* reads of one flow in one turn */
+    FLOW_MAX_LAYERS = 4, /* TLS in TLS in a tunnel, and one more */
+    FLOW_IOV = 64
+};
+
+/* Bytes that a depth has given and the depth above has not yet taken, while a flow is being read. */
+struct flow_view {
+    uint8_t *memory; /* FLOW_READ_SIZE bytes, made on first use */
+    uint8_t *owned;  /* the stash that the bytes came from, if they did */
+    const uint8_t *at;
+    size_t length;
+};
+
+/* What is held back inside a callback: first a part of the lent read buffer, by reference, then copies
+ * in `held`. */
+struct flow_cork {
+    struct cdt_flow *flow;     /* whose writes are held; NULL: nothing is */
+    const uint8_t *lent;       /* the buffer that on_read was given; in other callbacks empty */
+    const uint8_t *reference;
+    size_t reference_length;   /* means something only if there is a flow */
+    size_t held_length;        /* 0 if there is none */
+    bool mixed; /* more than what the short path of cdt_flow_write() has put here; false if no flow */
+    const uint8_t *lent_end;   /* behind it; NULL: not inside a callback */
+    uint8_t held[FLOW_CORK_SIZE];
+};
+
+struct flow_hub {
+    struct reactor_room room;
+    struct cdt_reactor *reactor;
+    unsigned fork_generation; /* the reactor's: flow_usable() */
+    bool closing;         /* the reactor is being freed: no new flows */
+    struct flow_cork cork;
+    struct flow_view view[FLOW_MAX_LAYERS + 1];
+    struct list flows;   /* those that no server accepted */
+    struct list servers;
+    struct list limits;
+    struct cdt_limit *starved; /* the line of servers that wait for a descriptor */
+    struct flow_config *config; /* the last one made for a flow without server, to be shared */
+    struct flow_segment *spare; /* segments of FLOW_CORK_SIZE to be used again */
+    unsigned spares;
+};
+
+/* The hub of a reactor, made on first use; NULL if there is no memory. */
+struct flow_hub *flow_hub(struct cdt_reactor *reactor);
+
+/* ---- configuration ------------------------------------------------------------------------------- */
+
+struct flow_traffic {
+    uint64_t in, out;
+};
+
+/* Options with the defaults filled in (times: CDT_NEVER is off), shared by all flows of a server and
+ * by flows connected with the same options. */
+struct flow_config {
+    unsigned references;
+    struct flow_hub *hub;
+    struct cdt_server *server;
+    struct flow_traffic *traffic; /* the server's, or `own` */
+    struct flow_traffic own;
+    struct cdt_flow_options options;
+};
+
+/* 0 and a reference in *config; -EINVAL, -ENOMEM. `options` may be NULL. */
+int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options,
+                    struct cdt_server *server, struct flow_config **config);
+void flow_config_put(struct flow_config *config);
+
+/* ---- the flow ------------------------------------------------------------------------------------ */
+
+/* Flags of a flow. */
+enum {
+    FLOW_READABLE = 1 << 0,   /* the carrier may have something to read */
+    FLOW_WRITABLE = 1 << 1,   /* the carrier took all that it was given */
+    FLOW_READ_END = 1 << 2,   /* hang-up or error seen: a short read does not mean drained */
+    FLOW_HUNG = 1 << 3,       /* the carrier is dead for writing */
+    FLOW_PAUSED = 1 << 4,
+    FLOW_CARRIER_EOF = 1 << 5, /* the carrier gave its end of stream */
+    FLOW_EOF = 1 << 6,        /* the top of the stack gave its end of stream */
+    FLOW_FIN_WANTED = 1 << 7, /* our end of stream goes out after the queue */
+    FLOW_FIN_SENT = 1 << 8,
+    FLOW_SHUT_READ = 1 << 9,  /* what arrives is thrown away */
+    FLOW_ABOVE = 1 << 10,     /* a write returned 1: on_writable is owed */
+    FLOW_OPENED = 1 << 11,    /* on_open was called */
+    FLOW_STASHED = 1 << 12,   /* a depth has a stash */
+    FLOW_BROKEN = 1 << 13,    /* a write failed; `status` says how; what can be read comes first */
+    FLOW_REGISTERED = 1 << 14, /* the descriptor is in the epoll set */
+    FLOW_DETACHED = 1 << 15,  /* the descriptor was given back */
+    FLOW_HAS_DEADLINES = 1 << 16, /* `active` is worth keeping: an idle timeout or minimum rate is set */
+    FLOW_CONNECTED = 1 << 17,  /* the carrier is connected; flow_begin() is to come */
+    FLOW_CLOSE_WANTED = 1 << 18, /* closed before it was open: flush, then close */
+    FLOW_RESET = 1 << 19,      /* aborted: the peer gets a reset */
+    FLOW_SHORT_READS = 1 << 20, /* CDT_CARRIER_SHORT_READS */
+    /* What `state`, `top` and `tail` say, once more: for flow_is_plain() */
+    FLOW_OPEN = 1 << 21,
+    FLOW_LAYERED = 1 << 22,
+    FLOW_QUEUED = 1 << 23,
+    FLOW_NO_READER = 1 << 24 /* the handler has no on_read */
+};
+
+/* One allocation: the flow, and the user's area behind it. */
+struct cdt_flow {
+    struct cdt_carrier carrier; /* first: the operations get a pointer to it */
+    struct cdt_source source;
+    const struct cdt_handler *handler;
+    const struct cdt_carrier_ops *ops;
+    struct cdt_layer *top;
+    struct flow_config *config;
+    uint32_t flags;
+    int status;
+    struct flow_segment *tail; /* output queue, circular: tail->next is the head */
+    uint32_t queued;           /* bytes in it */
+    uint32_t peer_scope;
+    uint64_t active; /* what the timeout of the present state counts from: flows/timeouts.c */
+    struct cdt_timer timer;
+    struct list link; /* in the server's or the hub's list */
+    uint64_t born;
+    struct flow_extra *extra; /* what few flows need, made when needed */
+    uint8_t peer_ip[16];
+    uint16_t peer_port;
+    uint8_t peer_family; /* AF_INET, AF_INET6, or 0: ask the carrier */
+    uint8_t state;       /* enum cdt_state, changed by flow_change() only */
+    max_align_t user[];
+};
+
+struct flow_stash {
+    uint8_t *memory;
+    const uint8_t *at;
+    size_t length;
+};
+
+struct flow_extra {
+    char *error;                /* the sentence of cdt_flow_error() */
+    struct flow_stash stash;    /* of the carrier's depth */
+    struct flow_segment *early; /* written before the layers were open; circular as the queue */
+    uint32_t early_bytes;
+    struct flow_segment *done;  /* written, their callbacks not yet called; circular */
+    struct flow_relay *relay;
+    uint64_t rate_start, rate_bytes; /* the running window of the minimum rate */
+    size_t user_size;
+};
+
+struct cdt_layer {
+    const struct cdt_layer_ops *ops;
+    void *context;
+    struct cdt_flow *flow;
+    struct cdt_layer *below;
+    unsigned depth; /* 1: right above the carrier */
+    bool started, open;
+    struct flow_stash stash; /* what it gave and nobody has taken */
+};
+
+/* Makes a flow in state CDT_CONNECTING; takes over a reference of `config`, and `carrier`, if it gives 0.
+ * A descriptor is registered. `peer` may be NULL (asked of the carrier when wanted). The flow does
+ * nothing before flow_begin() or, if `connecting`, before the carrier is connected. */
+int flow_new(struct flow_config *config, const struct cdt_handler *handler,
+             const struct cdt_carrier_ops *ops, const struct cdt_carrier *carrier, bool connecting,
+             const struct cdt_addr *peer, struct cdt_flow **flow);
+
+/* The carrier is connected: starts the layers, or opens the flow. Calls on_open if there are no layers:
+ * only from the reactor, outside of callbacks. */
+void flow_begin(struct cdt_flow *flow);
+
+/* All layers are open: on_open. */
+void flow_opened(struct cdt_flow *flow);
+
+/* Ends the flow: nothing more happens but on_close, which the ready list calls. `text` may be NULL. */
+void flow_end(struct cdt_flow *flow, int status, const char *text);
+
+/* From now on this handler is called. */
+void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler);
+
+/* Takes it out of its list and frees it. */
+void flow_release(struct cdt_flow *flow);
+
+/* The extra part, made on first use; NULL if there is no memory. */
+struct flow_extra *flow_extra(struct cdt_flow *flow);
+
+/* Looks at the flow again, in this turn or the next. */
+static inline void flow_schedule(struct cdt_flow *flow)
+{
+    reactor_ready(flow->config->hub->reactor, &flow->source);
+}
+
+static inline struct cdt_flow *flow_of_carrier(struct cdt_carrier *carrier)
+{
+    return cdt_container_of(carrier, struct cdt_flow, carrier);
+}
+
+/* Whether a public call may touch it: not NULL, not the parent's. */
+static inline bool flow_usable(const struct cdt_flow *flow)
+{
+    return flow && flow->config->hub->fork_generation == reactor_fork_generation;
+}
+
+/* THE SHORT PATH. Nearly all that a busy server does is this: an open flow without layers has bytes to
+ * read, fewer than the buffer holds, and answers with bytes that the socket takes at once. The general
+ * code does that too; the short path does it in a third of the instructions. It applies to flows that
+ * are open and have none of these flags. */
+enum {
+    FLOW_NOT_PLAIN = FLOW_READ_END | FLOW_HUNG | FLOW_PAUSED | FLOW_EOF | FLOW_FIN_WANTED |
+                     FLOW_SHUT_READ | FLOW_STASHED | FLOW_BROKEN | FLOW_HAS_DEADLINES |
+                     FLOW_CLOSE_WANTED | FLOW_SHORT_READS | FLOW_LAYERED | FLOW_QUEUED |
+                     FLOW_NO_READER
+};
+
+/* `more`: flags that must be set as well. */
+static inline bool flow_is_plain(const struct cdt_flow *flow, uint32_t more)
+{
+    return (flow->flags & (FLOW_NOT_PLAIN | FLOW_OPEN | more)) == (FLOW_OPEN | more);
+}
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+
+/* Sets the sentence of cdt_flow_error(), unless there is one already. */
+void flow_set_error(struct cdt_flow *flow, const char *text);
+
+/* ---- state.c ------------------------------------------------------------------------------------- */
+
+enum flow_event {
+    FLOW_EV_CONNECTED,  /* the carrier is connected */
+    FLOW_EV_OPEN,       /* all layers are open */
+    FLOW_EV_PUSH,       /* a layer was pushed */
+    FLOW_EV_PEER_END,   /* the peer ended its stream */
+    FLOW_EV_OUR_END,    /* we end ours */
+    FLOW_EV_CLOSE,
+    FLOW_EV_END,        /* over */
+    FLOW_EVENTS
+};
+
+/* The new state by the table; false, and no change, if the event means nothing in this state. */
+bool flow_change(struct cdt_flow *flow, enum flow_event event);
+bool flow_may_write(const struct cdt_flow *flow);
+
+/* ---- queue.c: segments of output ----------------------------------------------------------------- */
+
+struct flow_segment {
+    struct flow_segment *next;
+    const uint8_t *at;     /* first byte not yet sent */
+    size_t length;         /* bytes not yet sent */
+    size_t room;           /* bytes free behind them, in `bytes` */
+    size_t capacity;       /* of `bytes`; FLOW_CORK_SIZE: goes back to the hub's spares */
+    cdt_written_fn *written;
+    void *arg;
+    int status;
+    uint8_t bytes[];
+};
+
+/* A segment with `capacity` bytes of its own (rounded up to FLOW_CORK_SIZE unless 0). */
+struct flow_segment *segment_new(struct flow_hub *hub, size_t capacity);
+void segment_free(struct flow_hub *hub, struct flow_segment *segment);
+/* Appends to a circular queue. */
+void segment_append(struct flow_segment **tail, struct flow_segment *segment);
+struct flow_segment *segment_take(struct flow_segment **tail);
+/* Copies parts, less their first `skip` bytes, to the end of a queue. 0 or -ENOMEM, nothing appended. */
+int segment_copy(struct flow_hub *hub, struct flow_segment **tail, const struct iovec *parts,
+                 int count, size_t skip);
+
+/* ---- write.c ------------------------------------------------------------------------------------- */
+
+/* Bytes accepted and not yet handed to the carrier: queue, early writes and cork. */
+size_t flow_unsent(const struct cdt_flow *flow);
+/* Sends what the cork holds, and empties it. */
+void cork_flush(struct flow_hub *hub);
+/* Forgets what the cork holds for this flow. */
+void cork_drop(struct cdt_flow *flow);
+/* To the carrier, the rest to the queue. 0 or a negative code that ends the flow. */
+int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count);
+/* Sends the queue as far as the carrier takes it, then our end of stream if it is wanted. */
+void flow_drain(struct cdt_flow *flow);
+/* Our end of stream: through the layers, and to the carrier after the queue. Ends the flow if the peer
+ * has ended its stream too. */
+void flow_end_stream(struct cdt_flow *flow);
+/* The carrier's part of it, if it is wanted and the queue is empty. */
+void flow_try_fin(struct cdt_flow *flow);
+/* The layers are open: what was written before goes through them. */
+void flow_send_early(struct cdt_flow *flow);
+/* A write failed: no more writing, reading comes first, then the end. */
+void flow_write_failed(struct cdt_flow *flow, int status);
+/* Whether on_writable is owed and due. */
+bool flow_writable_due(const struct cdt_flow *flow);
+/* Throws all output away; the callbacks get `status`. */
+void flow_drop_output(struct cdt_flow *flow, int status);
+/* Calls the callbacks of what was written. */
+void flow_call_written(struct cdt_flow *flow);
+
+/* Around each callback of the user; they are never nested. */
+static inline void flow_enter_callback(struct flow_hub *hub)
+{
+    hub->cork.lent = hub->cork.lent_end = hub->cork.held;
+}
+
+static inline void flow_leave_callback(struct flow_hub *hub)
+{
+    hub->cork.lent_end = NULL;
+    if (hub->cork.flow) cork_flush(hub);
+}
+
+/* ---- read.c -------------------------------------------------------------------------------------- */
+
+void flow_read(struct cdt_flow *flow);
+/* What epoll, or the ready list, calls: the short path, or flow_look(). */
+void flow_on_event(struct cdt_source *source, uint32_t events);
+/* flow.c: looks at the flow, because of these epoll events, or from the ready list (0). */
+void flow_look(struct cdt_flow *flow, uint32_t events);
+/* Something to read, and allowed to. */
+bool flow_has_input(const struct cdt_flow *flow);
+
+/* ---- layer.c ------------------------------------------------------------------------------------- */
+
+/* Fills view[depth], unless it has bytes: from the stash, the layer, or the carrier. As a carrier's
+ * read. */
+ssize_t layer_fill(struct cdt_flow *flow, unsigned depth);
+/* Keeps what is left in the views; at the end of whatever pulled. */
+void layer_stash(struct cdt_flow *flow);
+bool layer_stashed(const struct cdt_flow *flow, unsigned depth);
+/* Puts bytes before what `depth` gives next. 0 or -ENOMEM. */
+int layer_put_back(struct cdt_flow *flow, unsigned depth, const void *data, size_t length);
+/* Starts or continues the handshakes; true: the flow was opened just now. */
+bool layer_handshake(struct cdt_flow *flow);
+void layer_free_all(struct cdt_flow *flow);
+
+static inline unsigned flow_depth(const struct cdt_flow *flow)
+{
+    return flow->top ? flow->top->depth : 0;
+}
+
+/* ---- timeouts.c ---------------------------------------------------------------------------------- */
+
+/* Begins a new window of the minimum rate. */
+void flow_restart_rate(struct cdt_flow *flow);
+/* Sets the timer to the earliest deadline; after each change of state, queue, or options. */
+void flow_update_timer(struct cdt_flow *flow);
+void flow_on_timer(struct cdt_timer *timer);
+
+/* ---- carriers ------------------------------------------------------------------------------------ */
+
+extern const struct cdt_carrier_ops tcp_ops, unix_ops, unix_fds_ops, pair_ops;
+
+/* How a carrier of sockets connects: `start` gives a descriptor or a negative errno. */
+struct flow_connect {
+    const struct cdt_carrier_ops *ops;
+    int (*start)(const struct cdt_addr *to, const struct cdt_flow_options *options);
+    const struct cdt_addr *to;
+};
+int flow_connect(struct cdt_reactor *reactor, const struct flow_connect *connect,
+                 const struct cdt_flow_options *options, const struct cdt_handler *handler,
+                 struct cdt_flow **flow);
+
+/* Shared by TCP and Unix sockets: socket.c. */
+ssize_t socket_read(struct cdt_carrier *carrier, void *data, size_t length);
+ssize_t socket_write(struct cdt_carrier *carrier, const void *data, size_t length);
+ssize_t socket_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count);
+int socket_shutdown(struct cdt_carrier *carrier);
+int socket_connected(struct cdt_carrier *carrier);
+void socket_close(struct cdt_carrier *carrier, enum cdt_close_how how);
+size_t socket_unacknowledged(const struct cdt_carrier *carrier);
+int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr);
+
+/* Applies the TCP options to a socket before connect or listen (accepted sockets inherit them). 0 or a
+ * negative errno. */
+int tcp_apply_options(int fd, const struct cdt_flow_options *options);
+
+/* ---- relay.c ------------------------------------------------------------------------------------- */
+
+/* The other flow of its relay, while both are there; NULL: none. */
+struct cdt_flow *relay_other(const struct cdt_flow *flow);
+/* The flow is over. True: it belongs to a relay, which frees it with the other one. */
+bool relay_finished(struct cdt_flow *flow);
+
+/* ---- servers: called by flows -------------------------------------------------------------------- */
+
+/* A flow of the server has ended, with a status: for the counters and on_error. Before on_close. */
+void server_flow_failed(struct cdt_server *server, struct cdt_flow *flow, int status, const char *text);
+/* Its on_close has returned and it is out of the list: frees the slots. */
+void server_flow_ended(struct cdt_server *server, int status);
+/* A descriptor was closed: the first server that waits for one may go on. */
+void server_descriptor_freed(struct flow_hub *hub);
+/* The list of a server's flows. */
+struct list *server_flows(struct cdt_server *server);
+/* Ends all servers at once, callbacks included as far as turns are run: for cdt_reactor_free(). */
+void server_stop_all(struct flow_hub *hub);
+
+#endif

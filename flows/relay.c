@@ -1,0 +1,137 @@
+/* The relay: joins two flows. It is an ordinary handler of both: what one reads it writes to the other,
+ * pausing the reader while the writer is above its high watermark. */
+#include <string.h>
+
+#include "flows/internal.h"
+
+struct flow_relay {
+    struct cdt_flow *flow[2];
+    struct cdt_relay_result result;
+    cdt_relay_fn *done;
+    void *arg;
+    int open;       /* flows whose on_close has not come */
+    bool kept[2];   /* over, but not freed before the other one is */
+};
+
+static int index_of(const struct flow_relay *relay, const struct cdt_flow *flow)
+{
+    return relay->flow[1] == flow;
+}
+
+struct cdt_flow *relay_other(const struct cdt_flow *flow)
+{
+    if (!flow->extra || !flow->extra->relay) return NULL;
+    const struct flow_relay *relay = flow->extra->relay;
+    return relay->open == 2 ? relay->flow[!index_of(relay, flow)] : NULL;
+}
+
+static void on_read(struct cdt_flow *flow, const void *data, size_t length)
+{
+    struct flow_relay *relay = flow->extra->relay;
+    int index = index_of(relay, flow);
+    struct cdt_flow *other = relay->flow[!index];
+    int result = cdt_flow_write(other, data, length);
+    if (result == -ENOBUFS && cdt_flow_unread(flow, data, length) == 0) {
+        other->flags |= FLOW_ABOVE; /* all again when it has room */
+        cdt_flow_pause(flow);
+    } else if (result == -ENOBUFS || result == -ENOMEM) {
+        cdt_flow_abort(other, -ENOMEM, NULL);
+    } else if (result >= 0) {
+        *(index ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += length;
+        if (result == 1) cdt_flow_pause(flow);
+    } /* else it is ending, and its on_close says what becomes of us */
+}
+
+static void on_eof(struct cdt_flow *flow)
+{
+    struct flow_relay *relay = flow->extra->relay;
+    cdt_flow_shutdown(relay->flow[!index_of(relay, flow)], CDT_SHUT_WRITE);
+}
+
+static void on_writable(struct cdt_flow *flow)
+{
+    struct flow_relay *relay = flow->extra->relay;
+    cdt_flow_resume(relay->flow[!index_of(relay, flow)]);
+}
+
+/* One is over. The other sends what it has and closes; if the first never was open, nothing will come
+ * and the other is told at once. */
+static void on_close(struct cdt_flow *flow, int status)
+{
+    struct flow_relay *relay = flow->extra->relay;
+    int index = index_of(relay, flow);
+    struct cdt_flow *other = relay->flow[!index];
+    *(index ? &relay->result.status_b : &relay->result.status_a) = status;
+    if (--relay->open == 0) return;
+    if (status && !(flow->flags & FLOW_OPENED))
+        cdt_flow_abort(other, status, cdt_flow_error(flow));
+    else
+        cdt_flow_close(other);
+}
+
+static const struct cdt_handler handler = {
+    .size = sizeof handler,
+    .on_read = on_read,
+    .on_eof = on_eof,
+    .on_writable = on_writable,
+    .on_close = on_close,
+};
+
+bool relay_finished(struct cdt_flow *flow)
+{
+    struct flow_relay *relay = flow->extra ? flow->extra->relay : NULL;
+    if (!relay) return false;
+    struct flow_hub *hub = flow->config->hub;
+    relay->kept[index_of(relay, flow)] = true;
+    if (!relay->kept[0] || !relay->kept[1]) return true;
+    if (relay->done) {
+        flow_enter_callback(hub);
+        relay->done(relay->flow[0], relay->flow[1], &relay->result, relay->arg);
+        flow_leave_callback(hub);
+    }
+    for (int i = 0; i < 2; i++) {
+        relay->flow[i]->extra->relay = NULL;
+        flow_release(relay->flow[i]);
+    }
+    mem_free(relay);
+    return true;
+}
+
+static bool may_join(const struct cdt_flow *flow)
+{
+    return flow->state < CDT_CLOSING && !(flow->flags & FLOW_CLOSE_WANTED);
+}
+
+/* Hands a flow over: it is resumed, and an end that came before is carried across. */
+static void join(struct cdt_flow *flow, struct flow_relay *relay)
+{
+    flow->extra->relay = relay;
+    if (!flow->extra->user_size) flow->extra->user_size = flow->handler->user_size;
+    flow_use_handler(flow, &handler);
+    if (flow->state == CDT_PEER_ENDED) on_eof(flow);
+}
+
+int cdt_flow_relay(struct cdt_flow *a, struct cdt_flow *b, cdt_relay_fn *done, void *arg)
+{
+    if (!flow_usable(a) || !flow_usable(b) || a == b || a->config->hub != b->config->hub)
+        return -EINVAL;
+    if (!may_join(a) || !may_join(b)) return -EPIPE;
+    if (!flow_extra(a) || !flow_extra(b)) return -ENOMEM;
+    if (a->extra->relay || b->extra->relay) return -EALREADY;
+    struct flow_relay *relay = mem_zalloc(sizeof *relay);
+    if (!relay) return -ENOMEM;
+    *relay = (struct flow_relay){.flow = {a, b}, .done = done, .arg = arg, .open = 2};
+    join(a, relay);
+    join(b, relay);
+    /* What either side has queued already counts: it may be too much to go on reading the other. */
+    for (int i = 0; i < 2; i++) {
+        struct cdt_flow *flow = relay->flow[i], *other = relay->flow[!i];
+        if (flow_unsent(other) > other->config->options.high_watermark) {
+            other->flags |= FLOW_ABOVE;
+            cdt_flow_pause(flow);
+        } else {
+            cdt_flow_resume(flow);
+        }
+    }
+    return 0;
+}

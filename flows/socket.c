@@ -1,0 +1,70 @@
+/* What TCP and Unix stream sockets have in common: reading, writing, closing. recv and send rather than
+ * read and write (less work in the kernel); MSG_DONTWAIT, so that a foreign descriptor's O_NONBLOCK
+ * need not be touched; MSG_NOSIGNAL, so that SIGPIPE never comes. */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "flows/internal.h"
+
+ssize_t socket_read(struct cdt_carrier *carrier, void *data, size_t length)
+{
+    ssize_t n = recv(carrier->fd, data, length, MSG_DONTWAIT);
+    return n >= 0 ? n : -errno;
+}
+
+ssize_t socket_write(struct cdt_carrier *carrier, const void *data, size_t length)
+{
+    ssize_t n = send(carrier->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n >= 0 ? n : -errno;
+}
+
+ssize_t socket_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t n = sendmsg(carrier->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n >= 0 ? n : -errno;
+}
+
+int socket_shutdown(struct cdt_carrier *carrier)
+{
+    return shutdown(carrier->fd, SHUT_WR) ? -errno : 0;
+}
+
+int socket_connected(struct cdt_carrier *carrier)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(carrier->fd, SOL_SOCKET, SO_ERROR, &error, &length)) return -errno;
+    return -error;
+}
+
+void socket_close(struct cdt_carrier *carrier, enum cdt_close_how how)
+{
+    if (how == CDT_CLOSE_KEEP || carrier->fd < 0) return;
+    if (how == CDT_CLOSE_RESET) {
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(carrier->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    }
+    close(carrier->fd);
+    carrier->fd = -1;
+}
+
+size_t socket_unacknowledged(const struct cdt_carrier *carrier)
+{
+    int bytes = 0;
+    if (ioctl(carrier->fd, SIOCOUTQ, &bytes) || bytes < 0) return 0;
+    return (size_t)bytes;
+}
+
+int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr)
+{
+    addr->length = sizeof(struct sockaddr_un);
+    int (*ask)(int, struct sockaddr *, socklen_t *) = peer ? getpeername : getsockname;
+    if (ask(carrier->fd, &addr->any, &addr->length)) {
+        addr->length = 0;
+        return -errno;
+    }
+    if (addr->length > sizeof(struct sockaddr_un)) addr->length = sizeof(struct sockaddr_un);
+    return 0;
+}

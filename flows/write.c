@@ -1,0 +1,550 @@
+/* Writing: the cork, the carrier, the queue, and the end of our stream.
+ *
+ * What a user writes is admitted whole or refused (admit), held by the cork inside callbacks
+ * (cork_hold), passed through the layers (flow_send), given to the carrier at once and queued as far as
+ * it was not taken (flow_output). flow_drain() sends the queue when the carrier can take more. */
+#include <limits.h>
+#include <string.h>
+
+#include "flows/internal.h"
+
+bool flow_may_write(const struct cdt_flow *flow)
+{
+    return flow->state <= CDT_PEER_ENDED &&
+           !(flow->flags & (FLOW_HUNG | FLOW_BROKEN | FLOW_FIN_WANTED | FLOW_CLOSE_WANTED));
+}
+
+size_t flow_unsent(const struct cdt_flow *flow)
+{
+    const struct flow_cork *cork = &flow->config->hub->cork;
+    size_t unsent = flow->queued;
+    if (cork->flow == flow) unsent += cork->reference_length + cork->held_length;
+    if (flow->extra) unsent += flow->extra->early_bytes;
+    return unsent;
+}
+
+bool flow_writable_due(const struct cdt_flow *flow)
+{
+    return (flow->flags & FLOW_ABOVE) && flow_unsent(flow) <= flow->config->options.low_watermark;
+}
+
+/* Whether `length` more bytes may be taken: 0, -EPIPE, -ENOBUFS. */
+static int admit(const struct cdt_flow *flow, size_t length)
+{
+    if (!flow_may_write(flow)) return -EPIPE;
+    size_t unsent = flow_unsent(flow), hard = flow->config->options.hard_limit;
+    return unsent > hard || length > hard - unsent ? -ENOBUFS : 0;
+}
+
+/* The result of a write that was taken. */
+static int taken(struct cdt_flow *flow)
+{
+    if (flow_unsent(flow) <= flow->config->options.high_watermark) return 0;
+    flow->flags |= FLOW_ABOVE;
+    return 1;
+}
+
+/* ---- to the carrier ------------------------------------------------------------------------------ */
+
+static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    ssize_t n = count == 1 ? flow->ops->write(&flow->carrier, parts->iov_base, parts->iov_len)
+                           : flow->ops->writev(&flow->carrier, parts, count);
+    if (n > 0) {
+        flow->config->traffic->out += (uint64_t)n;
+        if (flow->flags & FLOW_HAS_DEADLINES)
+            flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    }
+    return n;
+}
+
+/* The carrier took less than it was given. It is full, and will tell when it is not; or a signal came,
+ * and it is tried again in the next turn. */
+static void fell_short(struct cdt_flow *flow, ssize_t result)
+{
+    if (result == -EINTR)
+        flow_schedule(flow);
+    else
+        flow->flags &= ~(uint32_t)FLOW_WRITABLE;
+}
+
+static bool is_failure(ssize_t result)
+{
+    return result < 0 && result != -EAGAIN && result != -EINTR;
+}
+
+static size_t parts_length(const struct iovec *parts, int count)
+{
+    size_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += parts[i].iov_len;
+    return length;
+}
+
+static void queue_grew(struct cdt_flow *flow, size_t length)
+{
+    bool first = flow->queued == 0;
+    flow->queued += (uint32_t)length;
+    flow->flags |= FLOW_QUEUED;
+    if (first && length) {
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        flow_update_timer(flow);
+    }
+}
+
+/* Appends what was not sent. Without memory: -ENOMEM if nothing was sent, else the stream has a hole
+ * and the flow ends. */
+static int queue_rest(struct cdt_flow *flow, const struct iovec *parts, int count, size_t sent)
+{
+    size_t length = parts_length(parts, count);
+    int result = segment_copy(flow->config->hub, &flow->tail, parts, count, sent);
+    if (result == 0) {
+        queue_grew(flow, length - sent);
+    } else if (sent > 0) {
+        flow_end(flow, result, NULL);
+        result = 0;
+    }
+    return result;
+}
+
+int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    size_t sent = 0;
+    if (flow->flags & FLOW_BROKEN) return 0; /* thrown away; on_close will tell */
+    if (!flow->tail && (flow->flags & FLOW_WRITABLE)) {
+        size_t length = count == 1 ? parts->iov_len : parts_length(parts, count);
+        ssize_t n = carrier_write(flow, parts, count);
+        if ((size_t)n == length) return 0;
+        if (is_failure(n)) return (int)n;
+        fell_short(flow, n);
+        if (n > 0) sent = (size_t)n;
+    }
+    return queue_rest(flow, parts, count, sent);
+}
+
+/* A segment was sent, or never will be: its callback is called from the ready list. */
+static void segment_done(struct cdt_flow *flow, struct flow_segment *segment, int status)
+{
+    if (!segment->written) {
+        segment_free(flow->config->hub, segment);
+        return;
+    }
+    segment->status = status;
+    segment_append(&flow->extra->done, segment);
+    flow_schedule(flow);
+}
+
+/* Fills `parts` from the queue. */
+static int queue_parts(const struct cdt_flow *flow, struct iovec *parts)
+{
+    int count = 0;
+    struct flow_segment *segment = flow->tail;
+    do {
+        segment = segment->next;
+        if (segment->length == 0) continue;
+        parts[count++] =
+            (struct iovec){.iov_base = (void *)segment->at, .iov_len = segment->length};
+    } while (segment != flow->tail && count < FLOW_IOV);
+    return count;
+}
+
+/* Takes `sent` bytes off the queue, and with them all segments that are complete. */
+static void queue_consume(struct cdt_flow *flow, size_t sent)
+{
+    flow->queued -= (uint32_t)sent;
+    while (flow->tail) {
+        struct flow_segment *head = flow->tail->next;
+        size_t n = sent < head->length ? sent : head->length;
+        head->at += n;
+        head->length -= n;
+        sent -= n;
+        if (head->length) return;
+        segment_done(flow, segment_take(&flow->tail), 0);
+    }
+    flow->flags &= ~(uint32_t)FLOW_QUEUED;
+}
+
+void flow_drain(struct cdt_flow *flow)
+{
+    struct iovec parts[FLOW_IOV];
+    int budget = FLOW_READS;
+    while (flow->tail && (flow->flags & FLOW_WRITABLE)) {
+        if (budget-- == 0) {
+            flow_schedule(flow);
+            return;
+        }
+        int count = queue_parts(flow, parts);
+        ssize_t n = count ? carrier_write(flow, parts, count) : 0;
+        if (is_failure(n)) {
+            flow_write_failed(flow, (int)n);
+            return;
+        }
+        if (n < 0 || (size_t)n < parts_length(parts, count)) fell_short(flow, n);
+        if (n < 0) n = 0;
+        if (n > 0) flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        queue_consume(flow, (size_t)n);
+    }
+    if (!flow->tail) {
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        flow_try_fin(flow);
+        flow_update_timer(flow);
+    }
+    if (flow_writable_due(flow)) flow_schedule(flow);
+}
+
+/* ---- through the layers -------------------------------------------------------------------------- */
+
+static int send_early(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    struct flow_extra *extra = flow_extra(flow);
+    if (!extra) return -ENOMEM;
+    int result = segment_copy(flow->config->hub, &extra->early, parts, count, 0);
+    if (result == 0) extra->early_bytes += (uint32_t)parts_length(parts, count);
+    return result;
+}
+
+static bool is_early(const struct cdt_flow *flow)
+{
+    return flow->state < CDT_OPEN && flow->top;
+}
+
+/* Sends bytes that were admitted: 0, or a code; nothing was taken then. */
+static int flow_send(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    if (flow->state == CDT_CLOSED) return 0;
+    if (is_early(flow)) return send_early(flow, parts, count);
+    if (!flow->top) return flow_output(flow, parts, count);
+    return flow->top->ops->write(flow->top, parts, count);
+}
+
+/* A code of flow_send() for bytes that the user has been told are taken, or an error of the carrier. */
+static void send_failed(struct cdt_flow *flow, int status)
+{
+    if (status == -ENOMEM)
+        flow_end(flow, status, NULL);
+    else
+        flow_write_failed(flow, status);
+}
+
+void flow_send_early(struct cdt_flow *flow)
+{
+    struct flow_extra *extra = flow->extra;
+    while (extra && extra->early && flow->state != CDT_CLOSED) {
+        struct flow_segment *segment = segment_take(&extra->early);
+        struct iovec part = {.iov_base = (void *)segment->at, .iov_len = segment->length};
+        extra->early_bytes -= (uint32_t)segment->length;
+        int result = part.iov_len ? flow_send(flow, &part, 1) : 0;
+        segment_done(flow, segment, result);
+        if (result) send_failed(flow, result);
+    }
+}
+
+/* ---- the cork ------------------------------------------------------------------------------------ */
+
+/* Sends what is held, and `more` behind it, in one go. */
+static void cork_send(struct flow_hub *hub, const void *more, size_t length)
+{
+    struct flow_cork *cork = &hub->cork;
+    struct cdt_flow *flow = cork->flow;
+    struct iovec parts[3];
+    int count = 0;
+    if (cork->reference_length)
+        parts[count++] = (struct iovec){(void *)cork->reference, cork->reference_length};
+    if (cork->held_length) parts[count++] = (struct iovec){cork->held, cork->held_length};
+    if (length) parts[count++] = (struct iovec){(void *)more, length};
+    cork->flow = NULL;
+    cork->held_length = 0;
+    cork->mixed = false;
+    int result = count ? flow_send(flow, parts, count) : 0;
+    if (result) send_failed(flow, result);
+    if ((flow->flags & FLOW_ABOVE) && flow_writable_due(flow)) flow_schedule(flow);
+}
+
+void cork_flush(struct flow_hub *hub)
+{
+    if (hub->cork.flow) cork_send(hub, NULL, 0);
+}
+
+void cork_drop(struct cdt_flow *flow)
+{
+    struct flow_cork *cork = &flow->config->hub->cork;
+    if (cork->flow != flow) return;
+    cork->flow = NULL;
+    cork->held_length = 0;
+    cork->mixed = false;
+}
+
+static inline bool is_lent(const struct flow_cork *cork, const uint8_t *data, size_t length)
+{
+    return data >= cork->lent && data + length <= cork->lent_end;
+}
+
+static void cork_hold(struct flow_hub *hub, struct cdt_flow *flow, const void *data, size_t length)
+{
+    struct flow_cork *cork = &hub->cork;
+    if (cork->flow != flow) cork_flush(hub);
+    const uint8_t *bytes = data;
+    bool first = !cork->flow;
+    if (first) cork->reference_length = 0;
+    cork->flow = flow;
+    cork->mixed = true;
+    if (first && is_lent(cork, bytes, length)) {
+        cork->reference = bytes;
+        cork->reference_length = length;
+    } else if (length <= FLOW_CORK_SIZE - cork->held_length) {
+        memcpy(cork->held + cork->held_length, bytes, length);
+        cork->held_length += length;
+    } else {
+        cork_send(hub, data, length);
+    }
+}
+
+/* ---- public -------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) int write_general(struct cdt_flow *flow, const void *data,
+                                                   size_t length)
+{
+    if (!flow_usable(flow) || (!data && length)) return -EINVAL;
+    int result = admit(flow, length);
+    if (result < 0) return result;
+    if (length == 0) return taken(flow);
+    if (flow->config->hub->cork.lent_end) {
+        cork_hold(flow->config->hub, flow, data, length);
+        return taken(flow);
+    }
+    struct iovec part = {.iov_base = (void *)data, .iov_len = length};
+    result = flow_send(flow, &part, 1);
+    if (result == -ENOMEM) return result;
+    if (result) flow_write_failed(flow, result);
+    return taken(flow);
+}
+
+/* The short path: the first write in an on_read, of bytes that are lent. */
+int cdt_flow_write(struct cdt_flow *flow, const void *data, size_t length)
+{
+    if (!flow_usable(flow)) return write_general(flow, data, length);
+    struct flow_config *config = flow->config;
+    struct flow_cork *cork = &config->hub->cork;
+    if (cork->flow || !flow_is_plain(flow, FLOW_WRITABLE) || !is_lent(cork, data, length) ||
+        length - 1 >= config->options.high_watermark) /* or 0 */
+        return write_general(flow, data, length);
+    cork->flow = flow;
+    cork->reference = data;
+    cork->reference_length = length;
+    return 0;
+}
+
+static bool parts_valid(const struct iovec *parts, int count, size_t *length)
+{
+    if (count < 0 || count > IOV_MAX || (!parts && count)) return false;
+    *length = 0;
+    for (int i = 0; i < count; i++) {
+        if (!parts[i].iov_base && parts[i].iov_len) return false;
+        if (parts[i].iov_len > (size_t)SSIZE_MAX - *length) return false;
+        *length += parts[i].iov_len;
+    }
+    return true;
+}
+
+/* Sends parts that were admitted, in pieces that carriers take, without empty parts. */
+static int send_parts(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    struct iovec piece[FLOW_IOV];
+    int used = 0;
+    bool some = false;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_len) piece[used++] = parts[i];
+        if (used == 0 || (used < FLOW_IOV && i + 1 < count)) continue;
+        int result = flow_send(flow, piece, used);
+        if (result == -ENOMEM && some) {
+            flow_end(flow, result, NULL);
+            return 0;
+        }
+        if (result) return result;
+        some = true;
+        used = 0;
+    }
+    return 0;
+}
+
+int cdt_flow_writev(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    size_t length;
+    if (!flow_usable(flow) || !parts_valid(parts, count, &length)) return -EINVAL;
+    int result = admit(flow, length);
+    if (result < 0) return result;
+    struct flow_hub *hub = flow->config->hub;
+    if (hub->cork.lent_end) {
+        for (int i = 0; i < count; i++) {
+            if (parts[i].iov_len) cork_hold(hub, flow, parts[i].iov_base, parts[i].iov_len);
+        }
+        return taken(flow);
+    }
+    result = send_parts(flow, parts, count);
+    if (result == -ENOMEM) return result;
+    if (result) flow_write_failed(flow, result);
+    return taken(flow);
+}
+
+/* A segment without bytes that carries a callback; NULL without memory. */
+static struct flow_segment *marker_new(struct cdt_flow *flow, cdt_written_fn *written, void *arg)
+{
+    if (!flow_extra(flow)) return NULL;
+    struct flow_segment *marker = segment_new(flow->config->hub, 0);
+    if (!marker) return NULL;
+    marker->written = written;
+    marker->arg = arg;
+    return marker;
+}
+
+/* Puts a marker, or a segment that refers to the user's bytes, behind what is queued. */
+static void segment_enqueue(struct cdt_flow *flow, struct flow_segment *segment)
+{
+    if (is_early(flow)) {
+        flow->extra->early_bytes += (uint32_t)segment->length;
+        segment_append(&flow->extra->early, segment);
+    } else if (flow->tail || segment->length) {
+        size_t length = segment->length;
+        segment_append(&flow->tail, segment);
+        queue_grew(flow, length);
+    } else {
+        segment_done(flow, segment, flow->flags & FLOW_BROKEN ? flow->status : 0);
+    }
+}
+
+int cdt_flow_writev_nodelay(struct cdt_flow *flow, const struct iovec *parts, int count,
+                            cdt_written_fn *written, void *arg)
+{
+    size_t length;
+    if (!flow_usable(flow) || !parts_valid(parts, count, &length)) return -EINVAL;
+    int result = admit(flow, length);
+    if (result < 0) return result;
+    struct flow_segment *marker = NULL;
+    if (written && !(marker = marker_new(flow, written, arg))) return -ENOMEM;
+    cork_flush(flow->config->hub);
+    result = send_parts(flow, parts, count);
+    if (result == -ENOMEM) {
+        if (marker) segment_free(flow->config->hub, marker);
+        return result;
+    }
+    if (result) flow_write_failed(flow, result);
+    if (marker) segment_enqueue(flow, marker);
+    return taken(flow);
+}
+
+int cdt_flow_write_nodelay(struct cdt_flow *flow, const void *data, size_t length,
+                           cdt_written_fn *written, void *arg)
+{
+    struct iovec part = {.iov_base = (void *)data, .iov_len = length};
+    return cdt_flow_writev_nodelay(flow, &part, 1, written, arg);
+}
+
+int cdt_flow_write_owned(struct cdt_flow *flow, const void *data, size_t length,
+                         cdt_written_fn *release, void *arg)
+{
+    if (!flow_usable(flow) || (!data && length) || !release) return -EINVAL;
+    int result = admit(flow, length);
+    if (result < 0) return result;
+    struct flow_segment *segment = marker_new(flow, release, arg);
+    if (!segment) return -ENOMEM;
+    cork_flush(flow->config->hub);
+    segment->at = data;
+    segment->length = length;
+    if (flow->top && !is_early(flow)) { /* the layer copies: nothing to keep */
+        struct iovec part = {.iov_base = (void *)data, .iov_len = length};
+        result = length ? flow_send(flow, &part, 1) : 0;
+        if (result) send_failed(flow, result);
+        segment->length = 0;
+        segment_done(flow, segment, result);
+    } else {
+        segment_enqueue(flow, segment);
+        if (flow->state >= CDT_OPEN) flow_drain(flow);
+    }
+    return taken(flow);
+}
+
+int cdt_flow_flush(struct cdt_flow *flow)
+{
+    if (!flow_usable(flow)) return -EINVAL;
+    if (flow->config->hub->cork.flow == flow) cork_flush(flow->config->hub);
+    return 0;
+}
+
+/* ---- failing and ending -------------------------------------------------------------------------- */
+
+static void drop_queue(struct cdt_flow *flow, struct flow_segment **tail, int status)
+{
+    struct flow_segment *segment;
+    while ((segment = segment_take(tail)))
+        segment_done(flow, segment, status);
+}
+
+void flow_drop_output(struct cdt_flow *flow, int status)
+{
+    cork_drop(flow);
+    drop_queue(flow, &flow->tail, status);
+    flow->flags &= ~(uint32_t)FLOW_QUEUED;
+    flow->queued = 0;
+    if (flow->extra) {
+        drop_queue(flow, &flow->extra->early, status);
+        flow->extra->early_bytes = 0;
+    }
+}
+
+void flow_call_written(struct cdt_flow *flow)
+{
+    struct flow_hub *hub = flow->config->hub;
+    struct flow_segment *segment;
+    while (flow->extra && (segment = segment_take(&flow->extra->done))) {
+        flow_enter_callback(hub);
+        segment->written(segment->arg, segment->status);
+        flow_leave_callback(hub);
+        segment_free(hub, segment);
+    }
+}
+
+void flow_write_failed(struct cdt_flow *flow, int status)
+{
+    if (flow->state == CDT_CLOSED || (flow->flags & FLOW_BROKEN)) return;
+    flow->flags |= FLOW_BROKEN | FLOW_READABLE | FLOW_READ_END;
+    flow->status = status;
+    flow_drop_output(flow, status);
+    if (flow->state < CDT_OPEN)
+        flow_end(flow, status, NULL);
+    else
+        flow_schedule(flow);
+}
+
+void flow_try_fin(struct cdt_flow *flow)
+{
+    if (!(flow->flags & FLOW_FIN_WANTED) || flow->tail || flow->state < CDT_OPEN ||
+        flow->state == CDT_CLOSED)
+        return;
+    if (!(flow->flags & FLOW_FIN_SENT)) {
+        flow->flags |= FLOW_FIN_SENT;
+        if (!(flow->flags & FLOW_EOF)) { /* else closing tells as much */
+            int result = flow->ops->shutdown ? flow->ops->shutdown(&flow->carrier) : 0;
+            if (result) {
+                flow_write_failed(flow, result);
+                return;
+            }
+        }
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        flow_update_timer(flow);
+    }
+    if (flow->flags & FLOW_EOF) flow_end(flow, flow->status, NULL);
+}
+
+void flow_end_stream(struct cdt_flow *flow)
+{
+    if (flow->flags & FLOW_FIN_WANTED) return;
+    struct flow_hub *hub = flow->config->hub;
+    if (hub->cork.flow == flow) cork_flush(hub);
+    for (struct cdt_layer *layer = flow->top; layer; layer = layer->below) {
+        int result = layer->open && layer->ops->shutdown ? layer->ops->shutdown(layer) : 0;
+        if (result) send_failed(flow, result);
+    }
+    if (flow->state == CDT_CLOSED) return;
+    flow->flags |= FLOW_FIN_WANTED;
+    flow_try_fin(flow);
+}
