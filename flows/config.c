@@ -60,6 +60,11 @@ static bool options_copy(struct cdt_flow_options *to, const struct cdt_flow_opti
     return true;
 }
 
+static bool has_deadlines(const struct cdt_flow_options *o)
+{
+    return o->idle_timeout != CDT_NEVER || o->lifetime != CDT_NEVER || o->min_rate;
+}
+
 int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options,
                     struct cdt_server *server, struct flow_config **config)
 {
@@ -82,6 +87,7 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
     new->server = server;
     new->traffic = &new->own;
     memcpy(&new->options, &filled, sizeof filled);
+    new->deadlines = has_deadlines(&filled);
     if (!server) {
         if (last) flow_config_put(last);
         hub->config = new;
@@ -127,9 +133,11 @@ int cdt_flow_set_timeout(struct cdt_flow *flow, enum cdt_timeout which, uint64_t
     if (!flow_usable(flow) || (unsigned)which > CDT_TIMEOUT_LIFETIME) return -EINVAL;
     struct cdt_flow_options *options = own_options(flow);
     if (!options) return -ENOMEM;
+    if (!flow->born) flow->born = cdt_reactor_now(flow->config->hub->reactor);
     uint64_t *member = (uint64_t *)(void *)((char *)options + timeout_member[which]);
     *member = timeout;
     fill_defaults(options);
+    flow->config->deadlines = has_deadlines(options);
     flow_update_timer(flow);
     return 0;
 }
@@ -159,6 +167,7 @@ int cdt_flow_set_min_rate(struct cdt_flow *flow, uint64_t bytes_per_second, uint
     options->min_rate = bytes_per_second;
     options->min_rate_window = window;
     fill_defaults(options);
+    flow->config->deadlines = has_deadlines(options);
     flow_restart_rate(flow);
     return 0;
 }

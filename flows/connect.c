@@ -7,7 +7,7 @@ int flow_connect(struct cdt_reactor *reactor, const struct flow_connect *connect
                  const struct cdt_flow_options *options, const struct cdt_handler *handler,
                  struct cdt_flow **flow)
 {
-    if (!reactor_usable(reactor) || !flow) return -EINVAL;
+    if (!reactor_usable(reactor) || !flow || !flow_handler_valid(handler)) return -EINVAL;
     struct flow_hub *hub = flow_hub(reactor);
     if (!hub) return -ENOMEM;
     struct flow_config *config;
@@ -68,7 +68,7 @@ int cdt_flow_adopt(struct cdt_reactor *reactor, int fd, const struct cdt_flow_op
                    const struct cdt_handler *handler, struct cdt_flow **flow)
 {
     if (fd < 0 || !flow) return -EINVAL;
-    if (!reactor_usable(reactor)) return -EINVAL;
+    if (!reactor_usable(reactor) || !flow_handler_valid(handler)) return -EINVAL;
     struct flow_hub *hub = flow_hub(reactor);
     if (!hub) return -ENOMEM;
     const struct cdt_carrier_ops *ops = NULL;

@@ -22,12 +22,12 @@ static void set_peer(struct cdt_flow *flow, const struct cdt_addr *peer)
     }
 }
 
-static bool handler_valid(const struct cdt_handler *handler)
+bool flow_handler_valid(const struct cdt_handler *handler)
 {
     return handler && handler->size >= sizeof *handler && handler->user_size <= SIZE_MAX / 2;
 }
 
-static bool ops_valid(const struct cdt_carrier_ops *ops)
+bool flow_ops_valid(const struct cdt_carrier_ops *ops)
 {
     return ops && ops->size >= sizeof *ops && ops->read && ops->write && ops->writev && ops->close;
 }
@@ -39,22 +39,57 @@ void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
     if (!handler->on_read) flow->flags |= FLOW_NO_READER;
 }
 
+/* ---- memory -------------------------------------------------------------------------------------- */
+
+/* With address sanitizer each flow is allocated anew, so that it sees what uses one that is gone. */
+#ifdef __SANITIZE_ADDRESS__
+enum { MAX_SPARE_FLOWS = 0 };
+#else
+enum { MAX_SPARE_FLOWS = 64 };
+#endif
+
+static struct cdt_flow *flow_alloc(struct flow_hub *hub, size_t user_size)
+{
+    struct cdt_flow *flow;
+    if (hub->spare_flow_count && hub->spare_flow_size == user_size) {
+        flow = cdt_container_of(hub->spare_flows.next, struct cdt_flow, link);
+        list_remove(&flow->link);
+        hub->spare_flow_count--;
+    } else {
+        flow = mem_alloc(sizeof *flow + user_size);
+        if (!flow) return NULL;
+    }
+    memset(flow, 0, sizeof *flow + user_size);
+    return flow;
+}
+
+static void flow_free(struct flow_hub *hub, struct cdt_flow *flow, size_t user_size)
+{
+    if (hub->spare_flow_count == 0) hub->spare_flow_size = user_size;
+    if (hub->spare_flow_size != user_size || hub->spare_flow_count == MAX_SPARE_FLOWS) {
+        mem_free(flow);
+        return;
+    }
+    list_append(&hub->spare_flows, &flow->link);
+    hub->spare_flow_count++;
+}
+
 int flow_new(struct flow_config *config, const struct cdt_handler *handler,
              const struct cdt_carrier_ops *ops, const struct cdt_carrier *carrier, bool connecting,
              const struct cdt_addr *peer, struct cdt_flow **result)
 {
     struct flow_hub *hub = config->hub;
-    if (!handler_valid(handler) || !ops_valid(ops) || hub->closing) return -EINVAL;
-    struct cdt_flow *flow = mem_alloc(sizeof *flow + handler->user_size);
+    if (hub->closing) return -EINVAL;
+    struct cdt_flow *flow = flow_alloc(hub, handler->user_size);
     if (!flow) return -ENOMEM;
-    memset(flow, 0, sizeof *flow + handler->user_size);
     flow->source.on_event = flow_on_event;
     flow_use_handler(flow, handler);
     flow->ops = ops;
     flow->carrier = *carrier;
     flow->config = config;
     flow->timer.fn = flow_on_timer;
-    flow->born = flow->active = cdt_reactor_now(hub->reactor);
+    if (connecting || config->deadlines) /* else nobody asks, and the clock need not be read */
+        flow->born = flow->active = cdt_reactor_now(hub->reactor);
     if (!connecting) flow->flags |= FLOW_CONNECTED;
     if (ops->flags & CDT_CARRIER_SHORT_READS) flow->flags |= FLOW_SHORT_READS;
     set_peer(flow, peer);
@@ -62,7 +97,7 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
         int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd,
                                        EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
         if (error) {
-            mem_free(flow);
+            flow_free(hub, flow, handler->user_size);
             return error;
         }
         flow->flags |= FLOW_REGISTERED;
@@ -95,10 +130,8 @@ void flow_begin(struct cdt_flow *flow)
 }
 
 /* What was asked of the flow before it was open. */
-static void do_wanted(struct cdt_flow *flow)
+static void do_wanted(struct cdt_flow *flow, uint32_t wanted)
 {
-    uint32_t wanted = flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
-    flow->flags &= ~(uint32_t)(FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
     if (wanted & FLOW_CLOSE_WANTED)
         cdt_flow_close(flow);
     else if (wanted & FLOW_FIN_WANTED)
@@ -109,16 +142,16 @@ void flow_opened(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
     flow_change(flow, FLOW_EV_OPEN);
-    if (flow->config->options.idle_timeout != CDT_NEVER) flow->active = cdt_reactor_now(hub->reactor);
-    if (flow->config->options.min_rate)
+    if (flow->config->deadlines) {
+        flow->active = cdt_reactor_now(hub->reactor);
         flow_restart_rate(flow);
-    else
-        flow_update_timer(flow);
+    }
+    uint32_t wanted = flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
+    flow->flags &= ~wanted; /* for now: the layers have to send their ends before */
     if (flow->top) flow_send_early(flow);
     if (flow->tail) flow_drain(flow);
-    bool closed = flow->flags & FLOW_CLOSE_WANTED;
-    do_wanted(flow);
-    if (flow->state == CDT_CLOSED || closed) return;
+    do_wanted(flow, wanted);
+    if (flow->state == CDT_CLOSED || (wanted & FLOW_CLOSE_WANTED)) return;
     flow->flags |= FLOW_OPENED;
     if (flow->handler->on_open) {
         flow_enter_callback(hub);
@@ -156,19 +189,9 @@ static void advance(struct cdt_flow *flow)
         flow_read(flow);
 }
 
-static void finish(struct cdt_flow *flow);
-
-/* From the ready list: outside of all other callbacks, and no event that was fetched is outstanding. */
-static void turn(struct cdt_flow *flow)
+static void check_writable(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
-    if (flow->extra && flow->extra->done) flow_call_written(flow);
-    if (flow->state != CDT_CLOSED) advance(flow);
-    if (flow->state == CDT_CLOSED) {
-        flow_drop_output(flow, flow->status ? flow->status : -ECANCELED);
-        if (!reactor_is_ready(&flow->source)) finish(flow);
-        return;
-    }
     if (!flow_writable_due(flow)) return;
     flow->flags &= ~(uint32_t)FLOW_ABOVE;
     if (!flow->handler->on_writable || !flow_may_write(flow)) return;
@@ -177,20 +200,31 @@ static void turn(struct cdt_flow *flow)
     flow_leave_callback(hub);
 }
 
+static void finish(struct cdt_flow *flow);
+
+/* Called by the reactor, outside of all other callbacks, with what epoll reported, or 0: the flow was on
+ * the ready list. A flow that ends meanwhile is finished at the end: no event of it is outstanding, since
+ * it has one descriptor, and this was its event. One that ends elsewhere waits on the ready list until
+ * all events that were fetched are handled. */
 void flow_look(struct cdt_flow *flow, uint32_t events)
 {
-    if (events == 0) {
-        turn(flow);
-        return;
-    }
-    if (flow->state == CDT_CLOSED) return;
+    struct flow_hub *hub = flow->config->hub;
+    if (events && flow->state == CDT_CLOSED) return;
     uint32_t flags = flow->flags;
     if (events & EPOLLOUT) flags |= FLOW_WRITABLE;
     if (events & EPOLLIN) flags |= FLOW_READABLE;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags |= FLOW_READABLE | FLOW_READ_END;
     if (events & (EPOLLHUP | EPOLLERR)) flags |= FLOW_HUNG | FLOW_WRITABLE;
     flow->flags = flags;
-    advance(flow);
+
+    hub->looking = flow;
+    if (flow->extra && flow->extra->done) flow_call_written(flow);
+    if (flow->state != CDT_CLOSED) advance(flow);
+    if (flow->state != CDT_CLOSED && events == 0) check_writable(flow);
+    hub->looking = NULL;
+    if (flow->state != CDT_CLOSED) return;
+    if (flow->tail || flow->extra) flow_drop_output(flow, flow->status ? flow->status : -ECANCELED);
+    if (!reactor_is_ready(&flow->source)) finish(flow);
 }
 
 /* ---- ending -------------------------------------------------------------------------------------- */
@@ -216,7 +250,7 @@ void flow_end(struct cdt_flow *flow, int status, const char *text)
     cork_drop(flow);
     cdt_timer_cancel(&flow->timer);
     deregister(flow);
-    flow_schedule(flow);
+    if (flow->config->hub->looking != flow) flow_schedule(flow);
 }
 
 static void close_carrier(struct cdt_flow *flow)
@@ -236,15 +270,22 @@ static void free_extra(struct flow_extra *extra)
     mem_free(extra);
 }
 
+static size_t flow_user_size(const struct cdt_flow *flow)
+{
+    return flow->extra && flow->extra->user_size ? flow->extra->user_size
+                                                 : flow->handler->user_size;
+}
+
 void flow_release(struct cdt_flow *flow)
 {
     struct flow_config *config = flow->config;
     struct cdt_server *server = config->server;
     struct flow_hub *hub = config->hub;
     int status = flow->status;
+    size_t user_size = flow_user_size(flow);
     list_remove(&flow->link);
     free_extra(flow->extra);
-    mem_free(flow);
+    flow_free(hub, flow, user_size);
     flow_config_put(config);
     if (server) server_flow_ended(server, status);
     server_descriptor_freed(hub);
@@ -302,7 +343,7 @@ int cdt_flow_shutdown(struct cdt_flow *flow, enum cdt_how how)
 {
     if (!flow_usable(flow) || how < CDT_SHUT_READ || how > CDT_SHUT_BOTH) return -EINVAL;
     if (how & CDT_SHUT_READ) flow->flags |= FLOW_SHUT_READ;
-    if (how == CDT_SHUT_BOTH) return cdt_flow_close(flow);
+    if ((how & CDT_SHUT_WRITE) && (flow->flags & FLOW_SHUT_READ)) return cdt_flow_close(flow);
     if (how == CDT_SHUT_READ) {
         if (flow->state == CDT_WE_ENDED) return cdt_flow_close(flow);
         return cdt_flow_resume(flow);
@@ -333,10 +374,9 @@ int cdt_flow_detach(struct cdt_flow *flow)
 
 int cdt_flow_set_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
 {
-    if (!flow_usable(flow) || !handler_valid(handler)) return -EINVAL;
+    if (!flow_usable(flow) || !flow_handler_valid(handler)) return -EINVAL;
     if (flow->extra && flow->extra->relay) return -EINVAL;
-    size_t size = flow->extra && flow->extra->user_size ? flow->extra->user_size
-                                                        : flow->handler->user_size;
+    size_t size = flow_user_size(flow);
     if (handler->user_size > size) return -EINVAL;
     if (handler->user_size < size) { /* remember how much there is */
         if (!flow_extra(flow)) return -ENOMEM;
@@ -425,7 +465,9 @@ int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carrier_ops *
                      const struct cdt_flow_options *options, const struct cdt_handler *handler,
                      struct cdt_flow **flow)
 {
-    if (!reactor_usable(reactor) || !carrier || !flow) return -EINVAL;
+    if (!reactor_usable(reactor) || !carrier || !flow || !flow_handler_valid(handler) ||
+        !flow_ops_valid(ops))
+        return -EINVAL;
     struct flow_hub *hub = flow_hub(reactor);
     if (!hub) return -ENOMEM;
     struct flow_config *config;

@@ -77,8 +77,10 @@ struct flow_hub {
     struct cdt_reactor *reactor;
     unsigned fork_generation; /* the reactor's: flow_usable() */
     bool closing;         /* the reactor is being freed: no new flows */
+    struct cdt_flow *looking; /* the flow whose event is being handled */
     struct flow_cork cork;
     struct flow_view view[FLOW_MAX_LAYERS + 1];
+    bool consumed; /* a layer has taken something from below */
     struct list flows;   /* those that no server accepted */
     struct list servers;
     struct list limits;
@@ -86,6 +88,11 @@ struct flow_hub {
     struct flow_config *config; /* the last one made for a flow without server, to be shared */
     struct flow_segment *spare; /* segments of FLOW_CORK_SIZE to be used again */
     unsigned spares;
+    /* Flows to be used again, all with a user's area of the same size: those who come and go are quicker
+     * served than by the allocator. */
+    struct list spare_flows;
+    unsigned spare_flow_count;
+    size_t spare_flow_size;
 };
 
 /* The hub of a reactor, made on first use; NULL if there is no memory. */
@@ -105,6 +112,7 @@ struct flow_config {
     struct cdt_server *server;
     struct flow_traffic *traffic; /* the server's, or `own` */
     struct flow_traffic own;
+    bool deadlines; /* there is an idle timeout, a lifetime, or a minimum rate */
     struct cdt_flow_options options;
 };
 
@@ -197,7 +205,11 @@ struct cdt_layer {
     struct flow_stash stash; /* what it gave and nobody has taken */
 };
 
-/* Makes a flow in state CDT_CONNECTING; takes over a reference of `config`, and `carrier`, if it gives 0.
+/* What a user handed over can be used. */
+bool flow_handler_valid(const struct cdt_handler *handler);
+bool flow_ops_valid(const struct cdt_carrier_ops *ops);
+
+/* Makes a flow in state CDT_CONNECTING, of a valid handler and operations; takes over a reference of `config`, and `carrier`, if it gives 0.
  * A descriptor is registered. `peer` may be NULL (asked of the carrier when wanted). The flow does
  * nothing before flow_begin() or, if `connecting`, before the carrier is connected. */
 int flow_new(struct flow_config *config, const struct cdt_handler *handler,
@@ -275,8 +287,19 @@ enum flow_event {
     FLOW_EVENTS
 };
 
+/* Rows: the state; columns: the event. FLOW_NO_CHANGE: the event means nothing in this state. */
+enum { FLOW_NO_CHANGE = -1 };
+extern const int8_t flow_next_state[CDT_CLOSED + 1][FLOW_EVENTS];
+
 /* The new state by the table; false, and no change, if the event means nothing in this state. */
-bool flow_change(struct cdt_flow *flow, enum flow_event event);
+static inline bool flow_change(struct cdt_flow *flow, enum flow_event event)
+{
+    int next = flow_next_state[flow->state][event];
+    if (next == FLOW_NO_CHANGE) return false;
+    flow->state = (uint8_t)next;
+    flow->flags = (flow->flags & ~(uint32_t)FLOW_OPEN) | (next == CDT_OPEN ? FLOW_OPEN : 0);
+    return true;
+}
 bool flow_may_write(const struct cdt_flow *flow);
 
 /* ---- queue.c: segments of output ----------------------------------------------------------------- */

@@ -129,7 +129,7 @@ static int open_layer(struct cdt_layer *layer)
     if (!layer->started) {
         layer->started = true;
         result = layer->ops->start ? layer->ops->start(layer) : 0;
-        if (result == -EAGAIN) result = layer->ops->handshake(layer);
+        if (result == -EAGAIN) result = layer->ops->handshake ? layer->ops->handshake(layer) : -EINVAL;
     } else {
         result = layer->ops->handshake(layer);
     }
@@ -158,7 +158,7 @@ bool layer_handshake(struct cdt_flow *flow)
 int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context)
 {
     if (!flow_usable(flow) || !ops || ops->size < sizeof *ops || !ops->read || !ops->write ||
-        !ops->free || (ops->start && !ops->handshake))
+        !ops->free)
         return -EINVAL;
     if (flow_depth(flow) == FLOW_MAX_LAYERS) return -EINVAL;
     if (flow->state > CDT_OPEN || (flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED)))
@@ -218,6 +218,7 @@ void cdt_layer_consume(struct cdt_layer *layer, size_t length)
     if (length > view->length) length = view->length;
     view->at += length;
     view->length -= length;
+    if (length) layer->flow->config->hub->consumed = true;
 }
 
 int cdt_layer_write(struct cdt_layer *layer, const struct iovec *parts, int count)

@@ -7,13 +7,14 @@
  *
  *     a limit that has room and a line has its `wake` deferred, or is serving its line just now.
  *
- * Room comes from limit_release() and limit_set_max() only, and both defer the wake if there is a line.
- * A line begins only while there is no room; it grows by any who come, and they find the invariant
- * kept. A server that leaves (it stops) takes nothing along: whoever stands behind is served by the
- * same wake. limit_wake() returns only when there is no room, no line, or its budget is spent; then it
- * is deferred again. The one whose turn it is accepts at once, joins the line of another limit that
- * refuses, or, if no client waits, is armed; in none of these cases does it keep a slot, so the next in
- * line has its turn. */
+ * Room comes from limit_release() and limit_set_max() only. The latter defers the wake if there is a
+ * line; so does the former, and a flow that has ended serves the line itself at once (the wake then
+ * finds nothing to do: it is taken back). A line begins only while there is no room; it grows by any
+ * who come, and they find the invariant kept. A server that leaves (it stops) takes nothing along:
+ * whoever stands behind is served by the same wake. limit_serve() returns only when there is no room,
+ * no line, or its budget is spent; then the wake is deferred again. The one whose turn it is accepts at
+ * once, joins the line of another limit that refuses, or, if no client waits, is armed; in none of these
+ * cases does it keep a slot, so the next in line has its turn. */
 #include "flows/server.h"
 
 static void limit_wake(struct cdt_deferred *deferred);
@@ -85,11 +86,11 @@ void limit_set_max(struct cdt_limit *limit, unsigned max)
 }
 
 /* Gives each in line a turn of one connection, round and round, while there is room. */
-static void limit_wake(struct cdt_deferred *deferred)
+void limit_serve(struct cdt_limit *limit)
 {
-    struct cdt_limit *limit = cdt_container_of(deferred, struct cdt_limit, wake);
     struct cdt_server *server;
 
+    cdt_defer_cancel(&limit->wake);
     for (int budget = SERVER_BUDGET; budget > 0 && limit_has_room(limit); budget--) {
         server = line_first(limit);
         if (!server)
@@ -113,6 +114,11 @@ static void limit_wake(struct cdt_deferred *deferred)
         }
     }
     wake_later(limit);
+}
+
+static void limit_wake(struct cdt_deferred *deferred)
+{
+    limit_serve(cdt_container_of(deferred, struct cdt_limit, wake));
 }
 
 /* ---- public -------------------------------------------------------------------------------------- */

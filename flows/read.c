@@ -73,6 +73,10 @@ static void peer_ended(struct cdt_flow *flow)
         flow_end(flow, flow->status, NULL);
         return;
     }
+    if (!flow->handler->on_eof && flow->state == CDT_OPEN && !flow->tail && !flow->top) {
+        flow_end(flow, 0, NULL); /* nothing left to send: closing the carrier ends our side as well */
+        return;
+    }
     flow_change(flow, FLOW_EV_PEER_END);
     if (flow->handler->on_eof && !(flow->flags & FLOW_SHUT_READ)) {
         flow_enter_callback(hub);
@@ -156,23 +160,28 @@ static bool may_read(const struct cdt_flow *flow)
 
 static void read_layered(struct cdt_flow *flow)
 {
+    struct flow_hub *hub = flow->config->hub;
     int budget = FLOW_READS;
+    bool drained = false;
     while (may_read(flow)) {
         if (budget-- == 0) {
             flow_schedule(flow);
             break;
         }
+        hub->consumed = false;
         if (flow->state == CDT_HANDSHAKING) {
-            if (!layer_handshake(flow)) break;
+            if (!layer_handshake(flow) && !hub->consumed) break;
             continue;
         }
         unsigned depth = flow_depth(flow);
         ssize_t n = layer_fill(flow, depth);
+        if (n == -EAGAIN && hub->consumed) continue; /* it has not looked for more */
         if (n <= 0) {
+            drained = true;
             no_bytes(flow, n);
             break;
         }
-        struct flow_view *view = &flow->config->hub->view[depth];
+        struct flow_view *view = &hub->view[depth];
         view->length = 0;
         deliver(flow, view->at, (size_t)n);
         if (layer_stashed(flow, depth)) { /* handed back: in a later turn */
@@ -181,6 +190,7 @@ static void read_layered(struct cdt_flow *flow)
         }
     }
     layer_stash(flow);
+    if (!drained && flow->top) flow->flags |= FLOW_STASHED; /* a layer may hold more, decoded */
 }
 
 void flow_read(struct cdt_flow *flow)

@@ -134,6 +134,21 @@ void server_discard(struct cdt_server *server)
 
 /* ---- starting ------------------------------------------------------------------------------------ */
 
+int server_apply_backlog(struct cdt_server *server)
+{
+    int wanted = server->options.backlog;
+    int in_force = server->ops->set_backlog(&server->listener, wanted ? wanted : SERVER_BACKLOG);
+
+    if (in_force < 0)
+        return in_force;
+    server->backlog = in_force;
+    if (in_force < wanted)
+        reactor_log(server->hub->reactor, CDT_LOG_WARNING, "the backlog of %d is cut to %d%s",
+                    wanted, in_force,
+                    server->ops->set_backlog == socket_set_backlog ? " by net.core.somaxconn" : "");
+    return 0;
+}
+
 /* Where the listener has a descriptor, it is registered once, for nothing yet. */
 static int listener_opened(struct cdt_server *server)
 {
@@ -295,135 +310,9 @@ void server_flow_ended(struct cdt_server *server, int status)
     }
     for (unsigned i = 0; i < server->limit_count; i++)
         limit_release(server->limits[i]);
+    for (unsigned i = 0; i < server->limit_count; i++)
+        if (!list_empty(&server->limits[i]->line))
+            limit_serve(server->limits[i]);
     if (server->stopping && is_empty(server))
         server_defer(server, 0);
-}
-
-/* ---- asking and changing ------------------------------------------------------------------------- */
-
-void *cdt_server_user(const struct cdt_server *server)
-{
-    return server ? server->options.user : NULL;
-}
-
-struct cdt_reactor *cdt_server_reactor(const struct cdt_server *server)
-{
-    return server ? server->hub->reactor : NULL;
-}
-
-int cdt_server_address(const struct cdt_server *server, struct cdt_addr *addr)
-{
-    if (!server_usable(server) || !addr)
-        return -EINVAL;
-    if (!server->started)
-        return -ENOTCONN;
-    *addr = server->address;
-    return 0;
-}
-
-int cdt_server_fd(const struct cdt_server *server)
-{
-    return server_usable(server) ? server->listener.fd : -1;
-}
-
-int server_apply_backlog(struct cdt_server *server)
-{
-    int wanted = server->options.backlog;
-    int in_force = server->ops->set_backlog(&server->listener, wanted ? wanted : SERVER_BACKLOG);
-
-    if (in_force < 0)
-        return in_force;
-    server->backlog = in_force;
-    if (in_force < wanted)
-        reactor_log(server->hub->reactor, CDT_LOG_WARNING, "the backlog of %d is cut to %d%s",
-                    wanted, in_force,
-                    server->ops->set_backlog == socket_set_backlog ? " by net.core.somaxconn" : "");
-    return 0;
-}
-
-int cdt_server_set_backlog(struct cdt_server *server, int backlog)
-{
-    if (!server_usable(server) || backlog <= 0)
-        return -EINVAL;
-    server->options.backlog = backlog;
-    if (!server->listening)
-        return 0;
-    return server->ops->set_backlog ? server_apply_backlog(server) : -ENOTSUP;
-}
-
-int cdt_server_set_max_active(struct cdt_server *server, unsigned max)
-{
-    if (!server_usable(server))
-        return -EINVAL;
-    if (!server->finished)
-        limit_set_max(&server->own, max);
-    return 0;
-}
-
-static struct cdt_flow *flow_at(const struct cdt_server *server, struct list *at)
-{
-    return at == &server->flows ? NULL : cdt_container_of(at, struct cdt_flow, link);
-}
-
-struct cdt_flow *cdt_server_first(const struct cdt_server *server)
-{
-    return server_usable(server) ? flow_at(server, server->flows.next) : NULL;
-}
-
-struct cdt_flow *cdt_server_next(const struct cdt_server *server, const struct cdt_flow *flow)
-{
-    if (!server_usable(server) || !flow || flow->config->server != server)
-        return NULL;
-    return flow_at(server, flow->link.next);
-}
-
-int cdt_server_counters(const struct cdt_server *server, struct cdt_server_counters *counters)
-{
-    uint64_t ended;
-
-    if (!server_usable(server) || !counters)
-        return -EINVAL;
-    *counters = server->counters;
-    ended = counters->closed + counters->aborted;
-    counters->active = (unsigned)(counters->accepted - ended);
-    counters->bytes_in = server->traffic.in;
-    counters->bytes_out = server->traffic.out;
-    counters->backlog = server->backlog;
-    if (!server->finished) {
-        counters->max_active = server->own.max;
-        counters->peak = server->own.peak;
-    }
-    return 0;
-}
-
-/* ---- listeners of the user ----------------------------------------------------------------------- */
-
-static bool ops_valid(const struct cdt_listener_ops *ops)
-{
-    const struct cdt_carrier_ops *carrier = ops ? ops->carrier : NULL;
-
-    return carrier && ops->size >= sizeof *ops && ops->accept && ops->close &&
-           carrier->size >= sizeof *carrier && carrier->read && carrier->write && carrier->writev &&
-           carrier->close;
-}
-
-int cdt_listen(struct cdt_reactor *reactor, const struct cdt_listener_ops *ops,
-               const struct cdt_listener *listener, const struct cdt_server_options *options,
-               const struct cdt_handler *handler, struct cdt_server **result)
-{
-    struct cdt_server *server;
-    int error;
-
-    if (!ops_valid(ops) || !listener || !result)
-        return -EINVAL;
-    error = server_new(reactor, options, handler, &server);
-    if (error)
-        return error;
-    server->ops = ops;
-    server->listener = *listener;
-    server->open = server->options.backlog && ops->set_backlog ? server_apply_backlog : NULL;
-    server->listening = true;
-    server_start(server);
-    *result = server;
-    return 0;
 }

@@ -24,6 +24,8 @@ void limit_fini(struct cdt_limit *limit);
 void limit_take(struct cdt_limit *limit);
 /* Gives a slot back; the line is served later in this turn, or in the next. */
 void limit_release(struct cdt_limit *limit);
+/* Serves the line at once: from the reactor, outside of all callbacks. */
+void limit_serve(struct cdt_limit *limit);
 void limit_set_max(struct cdt_limit *limit, unsigned max);
 
 static inline bool limit_has_room(const struct cdt_limit *limit)

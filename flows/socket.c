@@ -26,9 +26,12 @@ ssize_t socket_writev(struct cdt_carrier *carrier, const struct iovec *parts, in
     return n >= 0 ? n : -errno;
 }
 
+/* If the connection is gone already, why. */
 int socket_shutdown(struct cdt_carrier *carrier)
 {
-    return shutdown(carrier->fd, SHUT_WR) ? -errno : 0;
+    if (shutdown(carrier->fd, SHUT_WR) == 0) return 0;
+    int result = -errno, reason = result == -ENOTCONN ? socket_connected(carrier) : 0;
+    return reason ? reason : result;
 }
 
 int socket_connected(struct cdt_carrier *carrier)

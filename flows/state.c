@@ -2,10 +2,9 @@
  * goes through here. */
 #include "flows/internal.h"
 
-enum { NONE = -1 };
+#define NONE FLOW_NO_CHANGE
 
-/* Rows: the state; columns: the event. NONE: the event means nothing in this state. */
-static const int8_t next_state[CDT_CLOSED + 1][FLOW_EVENTS] = {
+const int8_t flow_next_state[CDT_CLOSED + 1][FLOW_EVENTS] = {
     /*                    CONNECTED        OPEN      PUSH             PEER_END        OUR_END
      *                    CLOSE            END */
     [CDT_CONNECTING] = {CDT_HANDSHAKING, NONE, NONE, NONE, CDT_CONNECTING, CDT_CONNECTING,
@@ -26,15 +25,6 @@ static const char *const names[CDT_CLOSED + 1] = {
     [CDT_WE_ENDED] = "half-closed",  [CDT_CLOSING] = "closing",
     [CDT_CLOSED] = "closed",
 };
-
-bool flow_change(struct cdt_flow *flow, enum flow_event event)
-{
-    int next = next_state[flow->state][event];
-    if (next == NONE) return false;
-    flow->state = (uint8_t)next;
-    flow->flags = (flow->flags & ~(uint32_t)FLOW_OPEN) | (next == CDT_OPEN ? FLOW_OPEN : 0);
-    return true;
-}
 
 enum cdt_state cdt_flow_state(const struct cdt_flow *flow)
 {

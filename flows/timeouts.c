@@ -106,6 +106,7 @@ void flow_update_timer(struct cdt_flow *flow)
 {
     const struct cdt_flow_options *options = &flow->config->options;
     if (flow->state == CDT_CLOSED) return;
+    if (flow->state == CDT_OPEN && !flow->tail && !flow->config->deadlines) return;
     if (options->idle_timeout != CDT_NEVER || options->min_rate)
         flow->flags |= FLOW_HAS_DEADLINES;
     else

@@ -110,7 +110,7 @@ static int queue_rest(struct cdt_flow *flow, const struct iovec *parts, int coun
 int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
     size_t sent = 0;
-    if (flow->flags & FLOW_BROKEN) return 0; /* thrown away; on_close will tell */
+    if (flow->flags & (FLOW_BROKEN | FLOW_FIN_SENT)) return 0; /* thrown away; on_close will tell */
     if (!flow->tail && (flow->flags & FLOW_WRITABLE)) {
         size_t length = count == 1 ? parts->iov_len : parts_length(parts, count);
         ssize_t n = carrier_write(flow, parts, count);
@@ -214,7 +214,9 @@ static int flow_send(struct cdt_flow *flow, const struct iovec *parts, int count
     if (flow->state == CDT_CLOSED) return 0;
     if (is_early(flow)) return send_early(flow, parts, count);
     if (!flow->top) return flow_output(flow, parts, count);
-    return flow->top->ops->write(flow->top, parts, count);
+    int result = flow->top->ops->write(flow->top, parts, count);
+    if (result == -ENOMEM) flow_end(flow, result, NULL); /* a part may be on its way */
+    return result;
 }
 
 /* A code of flow_send() for bytes that the user has been told are taken, or an error of the carrier. */
@@ -226,6 +228,33 @@ static void send_failed(struct cdt_flow *flow, int status)
         flow_write_failed(flow, status);
 }
 
+/* Puts a marker, or a segment that refers to the user's bytes, behind what is queued. */
+static void segment_enqueue(struct cdt_flow *flow, struct flow_segment *segment)
+{
+    bool lost = flow->state == CDT_CLOSED || (flow->flags & FLOW_BROKEN);
+    if (is_early(flow)) {
+        flow->extra->early_bytes += (uint32_t)segment->length;
+        segment_append(&flow->extra->early, segment);
+    } else if (flow->tail || segment->length) {
+        size_t length = segment->length;
+        segment_append(&flow->tail, segment);
+        queue_grew(flow, length);
+    } else {
+        segment_done(flow, segment, !lost ? 0 : flow->status ? flow->status : -ECANCELED);
+    }
+}
+
+/* Its bytes went through the layers; what became of them waits in the queue. */
+static void segment_sent(struct cdt_flow *flow, struct flow_segment *segment, int result)
+{
+    segment->length = 0;
+    if (result) send_failed(flow, result);
+    if (result || !segment->written)
+        segment_done(flow, segment, result);
+    else
+        segment_enqueue(flow, segment);
+}
+
 void flow_send_early(struct cdt_flow *flow)
 {
     struct flow_extra *extra = flow->extra;
@@ -233,9 +262,7 @@ void flow_send_early(struct cdt_flow *flow)
         struct flow_segment *segment = segment_take(&extra->early);
         struct iovec part = {.iov_base = (void *)segment->at, .iov_len = segment->length};
         extra->early_bytes -= (uint32_t)segment->length;
-        int result = part.iov_len ? flow_send(flow, &part, 1) : 0;
-        segment_done(flow, segment, result);
-        if (result) send_failed(flow, result);
+        segment_sent(flow, segment, part.iov_len ? flow_send(flow, &part, 1) : 0);
     }
 }
 
@@ -397,21 +424,6 @@ static struct flow_segment *marker_new(struct cdt_flow *flow, cdt_written_fn *wr
     return marker;
 }
 
-/* Puts a marker, or a segment that refers to the user's bytes, behind what is queued. */
-static void segment_enqueue(struct cdt_flow *flow, struct flow_segment *segment)
-{
-    if (is_early(flow)) {
-        flow->extra->early_bytes += (uint32_t)segment->length;
-        segment_append(&flow->extra->early, segment);
-    } else if (flow->tail || segment->length) {
-        size_t length = segment->length;
-        segment_append(&flow->tail, segment);
-        queue_grew(flow, length);
-    } else {
-        segment_done(flow, segment, flow->flags & FLOW_BROKEN ? flow->status : 0);
-    }
-}
-
 int cdt_flow_writev_nodelay(struct cdt_flow *flow, const struct iovec *parts, int count,
                             cdt_written_fn *written, void *arg)
 {
@@ -452,10 +464,7 @@ int cdt_flow_write_owned(struct cdt_flow *flow, const void *data, size_t length,
     segment->length = length;
     if (flow->top && !is_early(flow)) { /* the layer copies: nothing to keep */
         struct iovec part = {.iov_base = (void *)data, .iov_len = length};
-        result = length ? flow_send(flow, &part, 1) : 0;
-        if (result) send_failed(flow, result);
-        segment->length = 0;
-        segment_done(flow, segment, result);
+        segment_sent(flow, segment, length ? flow_send(flow, &part, 1) : 0);
     } else {
         segment_enqueue(flow, segment);
         if (flow->state >= CDT_OPEN) flow_drain(flow);
@@ -522,12 +531,18 @@ void flow_try_fin(struct cdt_flow *flow)
         return;
     if (!(flow->flags & FLOW_FIN_SENT)) {
         flow->flags |= FLOW_FIN_SENT;
-        if (!(flow->flags & FLOW_EOF)) { /* else closing tells as much */
-            int result = flow->ops->shutdown ? flow->ops->shutdown(&flow->carrier) : 0;
-            if (result) {
-                flow_write_failed(flow, result);
-                return;
-            }
+        if (flow->flags & FLOW_EOF) { /* closing tells as much */
+            flow_end(flow, flow->status, NULL);
+            return;
+        }
+        int result = flow->ops->shutdown ? flow->ops->shutdown(&flow->carrier) : 0;
+        if (result) {
+            flow_write_failed(flow, result);
+            return;
+        }
+        if (flow->ops->flags & CDT_CARRIER_NO_HALF_CLOSE) { /* what came before, then the end */
+            flow->flags |= FLOW_READABLE | FLOW_READ_END;
+            flow_schedule(flow);
         }
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
         flow_update_timer(flow);

@@ -36,23 +36,24 @@ int cdt_defer_cancel(struct cdt_deferred *deferred)
     return 0;
 }
 
-/* Moves what is waiting to `list`, from where it can still be cancelled. */
-void defer_take(struct cdt_reactor *reactor, struct cdt_deferred *list)
+/* What is waiting moves to a list of its own, from where it can still be cancelled. */
+static void take(struct cdt_deferred *to, struct cdt_deferred *from)
 {
-    struct cdt_deferred *from = &reactor->deferred;
-
-    list->next = from->next;
-    list->prev = from->prev;
-    from->next->prev = list;
-    from->prev->next = list;
+    to->next = from->next;
+    to->prev = from->prev;
+    from->next->prev = to;
+    from->prev->next = to;
     from->next = from->prev = from;
 }
 
-void defer_run(struct cdt_reactor *reactor, struct cdt_deferred *list)
+void defer_run(struct cdt_reactor *reactor)
 {
-    while (list->next != list) {
-        struct cdt_deferred *deferred = list->next;
+    struct cdt_deferred *list = &reactor->deferred_now, *deferred;
 
+    if (reactor->deferred.next == &reactor->deferred)
+        return;
+    take(list, &reactor->deferred);
+    while ((deferred = list->next) != list) {
         unlink_deferred(deferred);
         reactor->handled++;
         deferred->fn(deferred);
@@ -61,6 +62,10 @@ void defer_run(struct cdt_reactor *reactor, struct cdt_deferred *list)
 
 void defer_forget_all(struct cdt_reactor *reactor)
 {
-    while (reactor->deferred.next != &reactor->deferred)
-        unlink_deferred(reactor->deferred.next);
+    struct cdt_deferred *list = &reactor->deferred, *deferred, *next;
+
+    for (deferred = list->next; deferred != list; deferred = next) {
+        next = deferred->next;
+        deferred->next = NULL;
+    }
 }

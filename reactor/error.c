@@ -1,5 +1,5 @@
-/* Texts and symbols of error codes: our own from a table, those of errno from the C library, in lower
- * case, since they stand inside longer sentences. */
+/* Texts and symbols of error codes: our own from a table, those of errno from the C library, in
+ * lower case, since they stand inside longer sentences. */
 #include <conduit/error.h>
 
 #include <ctype.h>

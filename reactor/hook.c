@@ -62,6 +62,10 @@ void hook_run(struct cdt_reactor *reactor, struct cdt_hook *list)
 
 void hook_forget_all(struct cdt_hook *list)
 {
-    while (list->next != list)
-        unlink_hook(list->next);
+    struct cdt_hook *hook, *next;
+
+    for (hook = list->next; hook != list; hook = next) {
+        next = hook->next;
+        hook->next = NULL;
+    }
 }

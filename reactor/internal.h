@@ -10,8 +10,8 @@
 /* Incremented in every forked child; a reactor remembers the value of its birth. */
 extern unsigned reactor_fork_generation __attribute__((visibility("hidden")));
 
-/* What the rooms above keep for each reactor, made on first use and destroyed by cdt_reactor_free().
- * `destroy` may run callbacks and turns of the reactor. */
+/* What the rooms above keep for each reactor, made on first use and destroyed by
+ * cdt_reactor_free(). `destroy` may run callbacks and turns of the reactor. */
 struct reactor_room {
     void (*destroy)(struct reactor_room *room);
 };
@@ -21,21 +21,22 @@ void reactor_set_room(struct cdt_reactor *reactor, struct reactor_room *room);
 /* True unless `reactor` is NULL or belongs to the parent of this process. */
 bool reactor_usable(const struct cdt_reactor *reactor);
 
-/* One turn, as cdt_reactor_step(), that may also be made from `destroy` of a room. Returns how much was
- * handled, 0 also for a turn in which only the reactor's own descriptors had something to say. */
+/* One turn, as cdt_reactor_step(), that may also be made from `destroy` of a room. Returns how
+ * much was handled, 0 also for a turn in which only the reactor's own descriptors had something
+ * to say. */
 int reactor_turn(struct cdt_reactor *reactor, uint64_t timeout);
 
-/* Registers a source in the epoll set, once, with the epoll mask `events` (EPOLLET included if wanted).
- * `source->on_event` is called with the epoll mask that was reported, or with 0 from the ready list.
- * A source must stay allocated until the end of the turn in which it was removed: free it only from
- * the ready list, where no fetched event is outstanding. */
+/* Registers a source in the epoll set, once, with the epoll mask `events` (EPOLLET included if
+ * wanted). `source->on_event` is called with the epoll mask that was reported, or with 0 from
+ * the ready list. A source must stay allocated until the end of the turn in which it was
+ * removed: free it only from the ready list, where no fetched event is outstanding. */
 int reactor_source_add(struct cdt_reactor *reactor, struct cdt_source *source, int fd,
                        uint32_t events);
 void reactor_source_remove(struct cdt_reactor *reactor, int fd);
 
-/* Puts a source on the ready list: its on_event(source, 0) is called in step 7 of this turn, or of the
- * next one if step 7 is running. Does nothing if it is on the list already. There is no way back: a
- * source on the list must stay allocated until it was called. */
+/* Puts a source on the ready list: its on_event(source, 0) is called in step 7 of this turn, or
+ * of the next one if step 7 is running. Does nothing if it is on the list already. There is no
+ * way back: a source on the list must stay allocated until it was called. */
 void reactor_ready(struct cdt_reactor *reactor, struct cdt_source *source);
 bool reactor_is_ready(const struct cdt_source *source);
 

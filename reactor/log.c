@@ -22,6 +22,7 @@ void reactor_log(struct cdt_reactor *reactor, enum cdt_log_level level, const ch
     if (!reactor->log)
         return;
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line above does that */
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     reactor->log(reactor->log_user, level, line);

@@ -1,8 +1,9 @@
 /* Posts from other threads: a lock-free stack, newest first, that the reactor takes whole.
  *
- * A reactor that goes to sleep puts a marker in the place of the empty stack. Who pushes onto the
- * marker, and only he, wakes it: one write for each sleep, and no wake-up is ever missed. The eventfd is
- * edge-triggered and never read: each write is a new event, and 2^64 - 2 of them fit. */
+ * A reactor that goes to sleep puts a marker in the place of the empty stack. Who pushes onto
+ * the marker, and only he, wakes it: one write for each sleep, and no wake-up is ever missed.
+ * The eventfd is edge-triggered and never read: each write is a new event, and 2^64 - 2 of them
+ * fit. */
 #include <errno.h>
 #include <unistd.h>
 

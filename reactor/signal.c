@@ -1,9 +1,9 @@
-/* Signals: one handler for all, which finds the reactors that want a signal in a registry of fixed
- * size, marks the signal there and writes to the reactor's eventfd.
+/* Signals: one handler for all, which finds the reactors that want a signal in a registry of
+ * fixed size, marks the signal there and writes to the reactor's eventfd.
  *
- * The registry is the process's; a mutex guards changes, the handler uses atomics only. A slot counts
- * the handlers inside it, so that no handler on another thread writes to a descriptor that was closed
- * and is now something else. */
+ * The registry is the process's; a mutex guards changes, the handler uses atomics only. A slot
+ * counts the handlers inside it, so that no handler on another thread writes to a descriptor
+ * that was closed and is now something else. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -201,8 +201,8 @@ int cdt_signal_remove(struct cdt_signal *signal)
     return 0;
 }
 
-/* Calls those that are on the list now; two nodes of our own mark where to go on and where to end, as
- * the calls may remove and add any. */
+/* Calls those that are on the list now; two nodes of our own mark where to go on and where to
+ * end, as the calls may remove and add any. */
 static void call(struct cdt_reactor *reactor, uint64_t pending)
 {
     struct cdt_signal *list = &reactor->signals, *signal;
@@ -241,8 +241,12 @@ void signal_run(struct cdt_reactor *reactor)
 
 void signal_forget_all(struct cdt_reactor *reactor)
 {
-    while (reactor->signals.next != &reactor->signals)
-        remove_signal(reactor->signals.next);
+    struct cdt_signal *list = &reactor->signals, *signal, *next;
+
+    for (signal = list->next; signal != list; signal = next) {
+        next = signal->next;
+        remove_signal(signal);
+    }
 }
 
 void signal_before_fork(void)

@@ -20,8 +20,8 @@ int reactor_source_add(struct cdt_reactor *reactor, struct cdt_source *source, i
     return epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* Explicitly, and before the close: closing a descriptor leaves it in the epoll set for as long as a
- * duplicate of it lives, here or in a child. */
+/* Explicitly, and before the close: closing a descriptor leaves it in the epoll set for as long
+ * as a duplicate of it lives, here or in a child. */
 void reactor_source_remove(struct cdt_reactor *reactor, int fd)
 {
     struct epoll_event unused = {0};

@@ -13,8 +13,8 @@
 #define REACTOR_EVENTS_DEFAULT 256
 #define REACTOR_EVENTS_MAX     4096
 
-/* What keeps a turn off its short path. A bit may be set for nothing, since cancelling does not know
- * the reactor; it is never missing. */
+/* What keeps a turn off its short path. A bit may be set for nothing, since cancelling does not
+ * know the reactor; it is never missing. */
 enum {
     ATTEND_HOOKS = 1,   /* hooks were added */
     ATTEND_CHANGES = 2, /* masks of watches were changed */
@@ -37,7 +37,7 @@ struct cdt_reactor {
     int max_events;
 
     struct cdt_source *ready, **ready_tail;
-    struct cdt_deferred deferred;
+    struct cdt_deferred deferred, deferred_now;
     struct cdt_watch *changed; /* masks to be applied before the wait */
     struct cdt_watch *failed;  /* the kernel refused the mask: CDT_ERROR is due */
     struct cdt_hook hooks[2], hook_cursor, hook_end; /* the first two by enum cdt_hook_point */
@@ -87,7 +87,8 @@ void watch_forget_all(struct cdt_reactor *reactor);
 /* child.c: closes the descriptor if the watch is that of a cdt_child. */
 void child_forget(struct cdt_watch *watch);
 
-/* wait.c: fills the batch; the number of events or a negative errno. For turns off the short path. */
+/* wait.c: fills the batch; the number of events or a negative errno. For turns off the short
+ * path. */
 int wait_for_events(struct cdt_reactor *reactor, uint64_t timeout);
 void wait_init(struct cdt_reactor *reactor);
 void wait_close(struct cdt_reactor *reactor);
@@ -96,8 +97,7 @@ void wait_close(struct cdt_reactor *reactor);
 void timer_run_due(struct cdt_reactor *reactor);
 
 /* defer.c */
-void defer_take(struct cdt_reactor *reactor, struct cdt_deferred *list);
-void defer_run(struct cdt_reactor *reactor, struct cdt_deferred *list);
+void defer_run(struct cdt_reactor *reactor);
 void defer_forget_all(struct cdt_reactor *reactor);
 
 /* hook.c */
@@ -116,7 +116,7 @@ void signal_before_fork(void);
 void signal_after_fork(void);
 void signal_in_child(void);
 
-/* ---- what every turn does, inlined ------------------------------------------------------------- */
+/* ---- what every turn does, inlined ----------------------------------------------------------- */
 
 /* reactor_usable(), for this room. */
 static inline bool is_usable(const struct cdt_reactor *reactor)

@@ -39,8 +39,8 @@ static inline int wait_at_once(struct cdt_reactor *reactor, uint64_t timeout)
 
 static OFF_THE_SHORT_PATH void after_wait(struct cdt_reactor *reactor)
 {
-    run_hooks(reactor, CDT_AFTER_WAIT);
     wheel_take_past(&reactor->wheel);
+    run_hooks(reactor, CDT_AFTER_WAIT);
 }
 
 static inline void dispatch(struct cdt_reactor *reactor, int count)
@@ -49,6 +49,7 @@ static inline void dispatch(struct cdt_reactor *reactor, int count)
 
     reactor->handled = count;
     reactor->counters.events += (uint64_t)count;
+    reactor->event_next = event; /* source_scrub() may be called in turns without events too */
     reactor->event_end = end;
     while (event != end) {
         struct cdt_source *source = event->data.ptr;
@@ -75,12 +76,10 @@ static void run_ready(struct cdt_reactor *reactor, struct cdt_source *source)
 static void run_ready_and_deferred(struct cdt_reactor *reactor)
 {
     struct cdt_source *ready = reactor->ready;
-    struct cdt_deferred deferred;
 
     reactor->ready = &source_end;
     reactor->ready_tail = &reactor->ready;
-    defer_take(reactor, &deferred);
-    defer_run(reactor, &deferred);
+    defer_run(reactor);
     run_ready(reactor, ready);
 }
 

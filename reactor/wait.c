@@ -1,10 +1,10 @@
 /* The wait: sleeping until an event, the earliest timer or a timeout.
  *
  * Timers wake the reactor through a timerfd with an absolute time, armed only when the earliest
- * deadline has changed: the kernel adds no slack to it, and a wait costs nothing for timers that are
- * far away. It goes off early by the time that waking up takes on this machine, as far as the last
- * alarms have shown; what is left of that is spent polling. The timeout of a step is given to epoll, and where no timerfd can be had, so is the
- * timer's. */
+ * deadline has changed: the kernel adds no slack to it, and a wait costs nothing for timers that
+ * are far away. It goes off early by the time that waking up takes on this machine, as far as
+ * the last alarms have shown; what is left of that is spent polling. The timeout of a step is
+ * given to epoll, and where no timerfd can be had, so is the timer's. */
 #include <errno.h>
 #include <limits.h>
 #include <sys/timerfd.h>
@@ -13,8 +13,9 @@
 
 #include "reactor/state.h"
 
-/* Waking up from a short sleep takes 3 us, from a long one 16 or more, where the processor has gone to
- * sleep too or a hypervisor has taken it away. What is nearer than LEAD_LEAST is polled for. */
+/* Waking up from a short sleep takes 3 us, from a long one 16 or more, where the processor has
+ * gone to sleep too or a hypervisor has taken it away. What is nearer than LEAD_LEAST is polled
+ * for. */
 #define LONG_SLEEP (100 * CDT_US)
 #define LEAD_LEAST (1 * CDT_US)
 #define LEAD_MOST  (16 * CDT_US)
@@ -145,8 +146,8 @@ static inline bool is_timer_near(const struct cdt_reactor *reactor)
            wheel_is_due(&reactor->wheel, clock_turn(reactor) + LEAD_LEAST);
 }
 
-/* Asks again and again without sleeping, for the time set or until a timer that is near. Posts need no
- * system call meanwhile. */
+/* Asks again and again without sleeping, for the time set or until a timer that is near. Posts
+ * need no system call meanwhile. */
 static int busy_poll(struct cdt_reactor *reactor, uint64_t until)
 {
     uint64_t next = wheel_next(&reactor->wheel), now;
@@ -190,10 +191,9 @@ int wait_for_events(struct cdt_reactor *reactor, uint64_t timeout)
     uint64_t until = CDT_NEVER;
     int count;
 
-    if (timeout == 0 || turn_has_work(reactor)) {
-        post_wake_up(reactor); /* from the sleep that cdt_reactor_prepare() has announced */
+    post_wake_up(reactor); /* from the sleep that cdt_reactor_prepare() has announced */
+    if (timeout == 0 || turn_has_work(reactor))
         return poll_now(reactor);
-    }
     if (timeout != CDT_NEVER)
         until = add_time(clock_now(), timeout);
     if (reactor->busy_poll || is_timer_near(reactor)) {

@@ -1,7 +1,7 @@
 /* Watches: level-triggered, with masks that change lazily.
  *
- * A watch with an empty mask stays in the epoll set, edge-triggered: so it keeps its descriptor, and a
- * hang-up, which no mask can exclude, is reported once at most and not in every wait. */
+ * A watch with an empty mask stays in the epoll set, edge-triggered: so it keeps its descriptor,
+ * and a hang-up, which no mask can exclude, is reported once at most and not in every wait. */
 #include <errno.h>
 
 #include "reactor/state.h"

@@ -82,8 +82,8 @@ static void distribute(struct wheel *wheel, struct cdt_timer *list)
     }
 }
 
-/* Timers of a slot that has begun at `tick` or before: they belong to lower levels, or have expired.
- * One that is alone in its slot need not go through all the levels. */
+/* Timers of a slot that has begun at `tick` or before: they belong to lower levels, or have
+ * expired. One that is alone in its slot need not go through all the levels. */
 static inline void open_slot(struct wheel *wheel, const struct place *place, uint64_t tick)
 {
     struct cdt_timer *list = place->list, *first = list->next;

@@ -1,9 +1,9 @@
 /* A hierarchical timer wheel: a data structure that knows neither clocks nor system calls.
  *
- * A tick is 8.192 us. Level 0 holds 64 slots of one tick, level n 64 slots of 64^n ticks; a timer sits
- * in the level of the highest bit in which its tick differs from the wheel's. Each level has a bitmap
- * of the slots in use. A bit may be stale, since cancelling does not know the wheel: whoever looks for
- * the next slot clears it. */
+ * A tick is 8.192 us. Level 0 holds 64 slots of one tick, level n 64 slots of 64^n ticks; a
+ * timer sits in the level of the highest bit in which its tick differs from the wheel's. Each
+ * level has a bitmap of the slots in use. A bit may be stale, since cancelling does not know the
+ * wheel: whoever looks for the next slot clears it. */
 #ifndef REACTOR_WHEEL_H
 #define REACTOR_WHEEL_H
 

@@ -221,7 +221,8 @@ enum cdt_timeout {
     CDT_TIMEOUT_LIFETIME
 };
 
-/* Changes one timeout, ns as in the options (0: default, CDT_NEVER: off). -ENOMEM. */
+/* Changes one timeout, ns as in the options (0: default, CDT_NEVER: off). A lifetime that is set on an
+ * accepted flow that had no timeouts before counts from this call. -ENOMEM. */
 CDT_API int cdt_flow_set_timeout(struct cdt_flow *flow, enum cdt_timeout which, uint64_t timeout);
 
 /* Changes the watermarks; 0: default. -EINVAL unless low <= high <= hard; -ENOMEM. */

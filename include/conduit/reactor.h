@@ -36,10 +36,10 @@
 extern "C" {
 #endif
 
-#define CDT_US UINT64_C(1000)
-#define CDT_MS UINT64_C(1000000)
+#define CDT_US     UINT64_C(1000)
+#define CDT_MS     UINT64_C(1000000)
 #define CDT_SECOND UINT64_C(1000000000)
-#define CDT_NEVER UINT64_MAX /* no timeout; no deadline */
+#define CDT_NEVER  UINT64_MAX /* no timeout; no deadline */
 
 /* The struct of which `pointer` points to `member`. */
 #define cdt_container_of(pointer, type, member) \
@@ -47,7 +47,7 @@ extern "C" {
 
 struct cdt_reactor;
 
-/* ---- making and running ----------------------------------------------------------------------- */
+/* ---- making and running ---------------------------------------------------------------------- */
 
 enum cdt_log_level { CDT_LOG_ERROR, CDT_LOG_WARNING, CDT_LOG_INFO, CDT_LOG_DEBUG };
 
@@ -56,16 +56,17 @@ typedef void cdt_log_fn(void *user, enum cdt_log_level level, const char *text);
 
 struct cdt_reactor_options {
     size_t size;
-    uint64_t busy_poll;    /* poll this long without sleeping before each sleep; default 0 */
-    bool count_time;       /* count the time asleep (two more clock readings a turn) */
-    unsigned max_events;   /* events taken from the kernel at once, 1 to 4096; default 256 */
-    cdt_log_fn *log;       /* NULL: nothing is logged */
+    uint64_t busy_poll;  /* poll this long without sleeping before each sleep; default 0 */
+    bool count_time;     /* count the time asleep (two more clock readings a turn) */
+    unsigned max_events; /* events taken from the kernel at once, 1 to 4096; default 256 */
+    cdt_log_fn *log;     /* NULL: nothing is logged */
     void *log_user;
 };
 
 /* Makes a reactor; it belongs to the thread that runs it. `options` may be NULL. Errors: -EINVAL,
  * -ENOMEM, -EMFILE, -ENFILE. Close-on-exec everywhere: exec inherits nothing. */
-CDT_API int cdt_reactor_new(const struct cdt_reactor_options *options, struct cdt_reactor **reactor);
+CDT_API int cdt_reactor_new(const struct cdt_reactor_options *options,
+                            struct cdt_reactor **reactor);
 
 /* Frees a reactor. Flows and servers that still live are aborted with -ECANCELED and their last
  * callbacks run now, from inside this call; watches, timers and the rest are forgotten without a
@@ -86,19 +87,20 @@ CDT_API int cdt_reactor_stop(struct cdt_reactor *reactor);
  * -EBUSY inside a callback. A signal without a cdt_signal never ends a wait early. */
 CDT_API int cdt_reactor_step(struct cdt_reactor *reactor, uint64_t timeout);
 
-/* For a foreign loop: runs the hooks before the wait, applies pending changes and stores in `timeout`
- * how long the foreign loop may sleep on cdt_reactor_fd(): 0 if work is waiting, CDT_NEVER if no timer
- * is set. When the descriptor is readable or the time is over, call cdt_reactor_step(reactor, 0),
- * then prepare again. Changes made between prepare and the sleep need another prepare. -EBUSY inside
- * a callback. */
+/* For a foreign loop: runs the hooks before the wait, applies pending changes and stores in
+ * `timeout` how long the foreign loop may sleep on cdt_reactor_fd(): 0 if work is waiting,
+ * CDT_NEVER if no timer is set. When the descriptor is readable or the time is over, call
+ * cdt_reactor_step(reactor, 0), then prepare again. Changes made between prepare and the sleep
+ * need another prepare. -EBUSY inside a callback. */
 CDT_API int cdt_reactor_prepare(struct cdt_reactor *reactor, uint64_t *timeout);
 
 /* The descriptor that is readable when a step has something to do (timers excepted). It stays the
  * reactor's: poll it for reading, never close it. */
 CDT_API int cdt_reactor_fd(const struct cdt_reactor *reactor);
 
-/* The turn's clock: CLOCK_MONOTONIC in ns, read at most once between two waits, when it is used first;
- * outside of turns, at the first use after run or step has returned. 0 for a wrong argument. */
+/* The turn's clock: CLOCK_MONOTONIC in ns, read at most once between two waits, when it is used
+ * first; outside of turns, at the first use after run or step has returned. 0 for a wrong
+ * argument. */
 CDT_API uint64_t cdt_reactor_now(const struct cdt_reactor *reactor);
 
 /* Reads the clock again, after long work inside a turn. Returns 0. */
@@ -118,9 +120,10 @@ struct cdt_reactor_counters {
 };
 
 /* Copies the counters. */
-CDT_API int cdt_reactor_counters(const struct cdt_reactor *reactor, struct cdt_reactor_counters *counters);
+CDT_API int cdt_reactor_counters(const struct cdt_reactor *reactor,
+                                 struct cdt_reactor_counters *counters);
 
-/* ---- watches ------------------------------------------------------------------------------------ */
+/* ---- watches --------------------------------------------------------------------------------- */
 
 enum {
     CDT_READ = 1,   /* readable, or end of stream */
@@ -155,18 +158,19 @@ struct cdt_watch {
  * was asked for: neither a read nor a write would wait then. Errors: -EINVAL,
  * -EBUSY (already added), -EEXIST (another watch has this descriptor), -EPERM (regular files and
  * directories cannot be polled), -EBADF, -ENOMEM, -ENOSPC. */
-CDT_API int cdt_watch_add(struct cdt_reactor *reactor, struct cdt_watch *watch, int fd, unsigned events);
+CDT_API int cdt_watch_add(struct cdt_reactor *reactor, struct cdt_watch *watch, int fd,
+                          unsigned events);
 
 /* Changes the mask. Applied once before the next wait, however often it changes until then; 0 keeps
  * the watch and reports nothing. -EINVAL if it was not added. If the kernel refuses the change (the
  * descriptor was closed without cdt_watch_remove()), `fn` is called with CDT_ERROR alone. */
 CDT_API int cdt_watch_modify(struct cdt_watch *watch, unsigned events);
 
-/* Stops watching; call it before closing the descriptor. From now on `fn` is not called, even for an
- * event that was fetched already, and the struct is yours again. 0 if it was not added. */
+/* Stops watching; call it before closing the descriptor. From now on `fn` is not called, even
+ * for an event that was fetched already, and the struct is yours again. 0 if it was not added. */
 CDT_API int cdt_watch_remove(struct cdt_watch *watch);
 
-/* ---- timers ------------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 struct cdt_timer;
 typedef void cdt_timer_fn(struct cdt_timer *timer);
@@ -179,13 +183,15 @@ struct cdt_timer {
     uint64_t deadline;
 };
 
-/* Sets, or sets again, a timer: it fires once, not before `delay` has passed by the turn's clock, and
- * at most 10 us (plus the turn and the kernel's wake-up) after it. CDT_NEVER cancels. To repeat, set
- * it again in `fn`. */
+/* Sets, or sets again, a timer: it fires once, not before `delay` has passed by the turn's
+ * clock, and at most 10 us (plus the turn and the kernel's wake-up) after it. CDT_NEVER cancels.
+ * To repeat, set it again in `fn`. */
 CDT_API int cdt_timer_set(struct cdt_reactor *reactor, struct cdt_timer *timer, uint64_t delay);
 
-/* The same with an absolute time of cdt_reactor_now()'s clock; a past one fires in the next turn. */
-CDT_API int cdt_timer_set_at(struct cdt_reactor *reactor, struct cdt_timer *timer, uint64_t deadline);
+/* The same with an absolute time of cdt_reactor_now()'s clock; a past one fires in the next
+ * turn. */
+CDT_API int cdt_timer_set_at(struct cdt_reactor *reactor, struct cdt_timer *timer,
+                             uint64_t deadline);
 
 /* Cancels; `fn` will not be called. 0 if it was not set. */
 CDT_API int cdt_timer_cancel(struct cdt_timer *timer);
@@ -193,7 +199,7 @@ CDT_API int cdt_timer_cancel(struct cdt_timer *timer);
 /* Whether the timer is set. */
 CDT_API bool cdt_timer_is_set(const struct cdt_timer *timer);
 
-/* ---- signals ------------------------------------------------------------------------------------ */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 struct cdt_signal;
 typedef void cdt_signal_fn(struct cdt_signal *signal, int number);
@@ -207,17 +213,17 @@ struct cdt_signal {
     int number;
 };
 
-/* Catches a signal by sigaction(2) (SA_RESTART) and runs `fn` on the reactor's thread; signals of one
- * number that arrive before it runs are one call. No mask is changed, so children inherit nothing.
- * The disposition that was there before is put back when the last cdt_signal of that number is
- * removed. -EINVAL for signals that cannot be caught; -EBUSY if already added; -ENOSPC when 64
- * reactors of the process catch signals. */
+/* Catches a signal by sigaction(2) (SA_RESTART) and runs `fn` on the reactor's thread; signals
+ * of one number that arrive before it runs are one call. No mask is changed, so children inherit
+ * nothing. The disposition that was there before is put back when the last cdt_signal of that
+ * number is removed. -EINVAL for signals that cannot be caught; -EBUSY if already added; -ENOSPC
+ * when 64 reactors of the process catch signals. */
 CDT_API int cdt_signal_add(struct cdt_reactor *reactor, struct cdt_signal *signal, int number);
 
 /* Stops catching; 0 if it was not added. */
 CDT_API int cdt_signal_remove(struct cdt_signal *signal);
 
-/* ---- children ----------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 struct cdt_child;
 
@@ -237,7 +243,7 @@ CDT_API int cdt_child_add(struct cdt_reactor *reactor, struct cdt_child *child, 
 /* Stops waiting; the child is left to you. 0 if it was not added. */
 CDT_API int cdt_child_remove(struct cdt_child *child);
 
-/* ---- calls: later, and from other threads ------------------------------------------------------- */
+/* ---- calls: later, and from other threads ---------------------------------------------------- */
 
 struct cdt_deferred;
 typedef void cdt_deferred_fn(struct cdt_deferred *deferred);
@@ -266,13 +272,14 @@ struct cdt_post {
     int posted; /* atomic */
 };
 
-/* Runs `post->fn` on the reactor's thread. From any thread, and without a lock; at most one system
- * call for each sleep of the reactor, however many posts. The struct belongs to the library until
- * `fn` is called; it may then be posted again. -EALREADY if it is still waiting. Posts that never ran
- * are forgotten by cdt_reactor_free(); no post may be made during or after it. */
+/* Runs `post->fn` on the reactor's thread. From any thread, and without a lock; at most one
+ * system call for each sleep of the reactor, however many posts. The struct belongs to the
+ * library until `fn` is called; it may then be posted again. -EALREADY if it is still waiting.
+ * Posts that never ran are forgotten by cdt_reactor_free(); no post may be made during or after
+ * it. */
 CDT_API int cdt_reactor_post(struct cdt_reactor *reactor, struct cdt_post *post);
 
-/* ---- hooks -------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 enum cdt_hook_point { CDT_BEFORE_WAIT, CDT_AFTER_WAIT };
 
@@ -286,7 +293,8 @@ struct cdt_hook {
     struct cdt_hook *next, *prev;
 };
 
-CDT_API int cdt_hook_add(struct cdt_reactor *reactor, struct cdt_hook *hook, enum cdt_hook_point point);
+CDT_API int cdt_hook_add(struct cdt_reactor *reactor, struct cdt_hook *hook,
+                         enum cdt_hook_point point);
 
 /* From any callback, also its own; 0 if it was not added. */
 CDT_API int cdt_hook_remove(struct cdt_hook *hook);

@@ -109,6 +109,7 @@ struct cdt_server_counters {
     uint64_t shed;     /* reset for want of a descriptor; not among the accepted */
     uint64_t throttled; /* times that accepting waited for a limit */
     uint64_t starved;  /* times that accepting waited for a descriptor or memory */
+    uint64_t failed;   /* times that accepting failed otherwise */
     uint64_t bytes_in, bytes_out; /* carried for all flows, on the wire */
     unsigned active, peak;
     unsigned max_active;
