@@ -1,13 +1,13 @@
-/* Accepting: the limits first, then the client, the filter, the flow. What an errno of accept(2) means
- * is a table. How many are accepted at once follows from how many came before. */
+/* Accepting: the limits first, then the client, the filter, the flow. What an errno of accept(2)
+ * means is a table. How many are accepted at once follows from how many came before. */
 #include <string.h>
 
 #include "flows/server.h"
 
-/* ---- what an error of accept means --------------------------------------------------------------- */
+/* ---- what an error of accept means ----------------------------------------------------------- */
 
 enum policy {
-    POLICY_PAUSE, /* wait: for a descriptor to be closed, or some time. Also what is not in the table */
+    POLICY_PAUSE, /* wait for a descriptor, or some time; also what is not in the table */
     POLICY_EMPTY, /* no client waits */
     POLICY_NEXT,  /* this client is gone, or the network was: go on */
     POLICY_BROKEN /* the listener cannot be used: stop */
@@ -46,7 +46,7 @@ void server_report(struct cdt_server *server, enum server_report kind, int statu
         server->options.on_error(server, status, cdt_strerror(status), peer);
 }
 
-/* ---- arming -------------------------------------------------------------------------------------- */
+/* ---- arming ---------------------------------------------------------------------------------- */
 
 void server_arm(struct cdt_server *server)
 {
@@ -70,17 +70,16 @@ void server_disarm(struct cdt_server *server)
         server->ops->disarm(&server->listener);
 }
 
-/* ---- one connection ------------------------------------------------------------------------------ */
+/* ---- one connection -------------------------------------------------------------------------- */
 
 /* The first limit that has no room, or in whose line others wait: they come first. */
-static struct cdt_limit *refusing_limit(const struct cdt_server *server,
-                                        const struct cdt_limit *turn)
+static struct cdt_limit *refusing_limit(struct cdt_server *server, const struct cdt_limit *turn)
 {
-    for (unsigned i = 0; i < server->limit_count; i++) {
-        struct cdt_limit *limit = server->limits[i];
-        if (!limit_has_room(limit) || (limit != turn && !list_empty(&limit->line)))
-            return limit;
-    }
+    struct cdt_limit **end = server->limits + server->limit_count;
+
+    for (struct cdt_limit **limit = server->limits; limit != end; limit++)
+        if (!limit_has_room(*limit) || (!list_empty(&(*limit)->line) && *limit != turn))
+            return *limit;
     return NULL;
 }
 
@@ -98,8 +97,10 @@ static void wait_for_limit(struct cdt_server *server, struct cdt_limit *limit,
 
 static void take_slots(struct cdt_server *server)
 {
-    for (unsigned i = 0; i < server->limit_count; i++)
-        limit_take(server->limits[i]);
+    struct cdt_limit **end = server->limits + server->limit_count;
+
+    for (struct cdt_limit **limit = server->limits; limit != end; limit++)
+        limit_take(*limit);
 }
 
 static void release_slots(struct cdt_server *server)
@@ -217,7 +218,7 @@ static enum accept_result take_client(struct cdt_server *server, const struct cd
 enum accept_result server_accept(struct cdt_server *server, struct cdt_limit *turn)
 {
     struct cdt_carrier carrier = {.fd = -1};
-    struct cdt_addr peer;
+    struct cdt_addr peer; /* not zeroed: accept fills it */
     struct cdt_limit *starved = server->hub->starved, *limit;
     int status;
 
@@ -228,8 +229,9 @@ enum accept_result server_accept(struct cdt_server *server, struct cdt_limit *tu
         wait_for_limit(server, limit, turn);
         return ACCEPT_LIMITED;
     }
-    /* Whoever waits for a descriptor comes before those who would take it from under their hands. */
-    if (turn != starved && server->listener.fd >= 0 && !list_empty(&starved->line)) {
+    /* Whoever waits for a descriptor comes before those who would take it from under their
+     * hands. */
+    if (!list_empty(&starved->line) && turn != starved && server->listener.fd >= 0) {
         server->counters.starved++;
         server_disarm(server);
         line_join(starved, server);
@@ -250,12 +252,12 @@ enum accept_result server_accept(struct cdt_server *server, struct cdt_limit *tu
     return take_client(server, turn, &carrier, &peer);
 }
 
-/* ---- batches ------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
-/* An accept that finds nothing costs about as much as one that finds a client. So a batch ends after as
- * many as the last ones had; the kernel tells again if there are more, and the expectation doubles when
- * it was met a few times in a row. A listener without a descriptor is told once only: it is asked until
- * it is empty. */
+/* An accept that finds nothing costs about as much as one that finds a client. So a batch ends
+ * after as many as the last ones had; the kernel tells again if there are more, and the expectation
+ * doubles when it was met a few times in a row. A listener without a descriptor is told once only:
+ * it is asked until it is empty. */
 enum { FULL_BATCHES = 4 };
 
 static void learn(struct cdt_server *server, unsigned count, bool emptied)

@@ -135,6 +135,9 @@ int cdt_flow_set_timeout(struct cdt_flow *flow, enum cdt_timeout which, uint64_t
     if (!options) return -ENOMEM;
     if (!flow->born) flow->born = cdt_reactor_now(flow->config->hub->reactor);
     uint64_t *member = (uint64_t *)(void *)((char *)options + timeout_member[which]);
+    if (which == CDT_TIMEOUT_IDLE && *member == CDT_NEVER && !flow->tail &&
+        flow->state >= CDT_OPEN && flow->state < CDT_CLOSING) /* nobody has kept it */
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
     *member = timeout;
     fill_defaults(options);
     flow->config->deadlines = has_deadlines(options);

@@ -1,5 +1,6 @@
-/* Stopping: the listener is closed at once; the flows are told, have until the deadline, and are then
- * ended. Walks are safe because no flow leaves a list, and none is freed, but from the ready list. */
+/* Stopping: the listener is closed at once; the flows are told, have until the deadline, and are
+ * then ended. Walks are safe because no flow leaves a list, and none is freed, but from the ready
+ * list. */
 #include <unistd.h>
 
 #include "flows/server.h"

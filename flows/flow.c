@@ -42,6 +42,11 @@ void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
 /* ---- memory -------------------------------------------------------------------------------------- */
 
 /* With address sanitizer each flow is allocated anew, so that it sees what uses one that is gone. */
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
 #ifdef __SANITIZE_ADDRESS__
 enum { MAX_SPARE_FLOWS = 0 };
 #else
@@ -50,16 +55,16 @@ enum { MAX_SPARE_FLOWS = 64 };
 
 static struct cdt_flow *flow_alloc(struct flow_hub *hub, size_t user_size)
 {
-    struct cdt_flow *flow;
-    if (hub->spare_flow_count && hub->spare_flow_size == user_size) {
-        flow = cdt_container_of(hub->spare_flows.next, struct cdt_flow, link);
-        list_remove(&flow->link);
+    struct cdt_flow *flow = hub->spare_flow;
+    if (flow && hub->spare_flow_size == user_size) {
+        hub->spare_flow = flow->carrier.context;
         hub->spare_flow_count--;
     } else {
         flow = mem_alloc(sizeof *flow + user_size);
         if (!flow) return NULL;
     }
-    memset(flow, 0, sizeof *flow + user_size);
+    *flow = (struct cdt_flow){0};
+    if (user_size) memset(flow->user, 0, user_size);
     return flow;
 }
 
@@ -70,7 +75,8 @@ static void flow_free(struct flow_hub *hub, struct cdt_flow *flow, size_t user_s
         mem_free(flow);
         return;
     }
-    list_append(&hub->spare_flows, &flow->link);
+    flow->carrier.context = hub->spare_flow;
+    hub->spare_flow = flow;
     hub->spare_flow_count++;
 }
 
@@ -119,11 +125,11 @@ void flow_begin(struct cdt_flow *flow)
 {
     if (flow->state != CDT_CONNECTING) return;
     flow->flags = (flow->flags & ~(uint32_t)FLOW_CONNECTED) | FLOW_WRITABLE;
-    flow_change(flow, FLOW_EV_CONNECTED);
     if (!flow->top) {
         flow_opened(flow);
         return;
     }
+    flow_change(flow, FLOW_EV_CONNECTED);
     flow->active = cdt_reactor_now(flow->config->hub->reactor);
     flow_update_timer(flow);
     flow_read(flow);
@@ -206,6 +212,7 @@ static void finish(struct cdt_flow *flow);
  * the ready list. A flow that ends meanwhile is finished at the end: no event of it is outstanding, since
  * it has one descriptor, and this was its event. One that ends elsewhere waits on the ready list until
  * all events that were fetched are handled. */
+__attribute__((noinline)) /* it would spoil the short path of flow_on_event() */
 void flow_look(struct cdt_flow *flow, uint32_t events)
 {
     struct flow_hub *hub = flow->config->hub;
@@ -218,6 +225,10 @@ void flow_look(struct cdt_flow *flow, uint32_t events)
     flow->flags = flags;
 
     hub->looking = flow;
+    if ((events & EPOLLERR) && (flags & FLOW_EOF)) { /* reading will not tell */
+        int error = socket_connected(&flow->carrier);
+        flow_write_failed(flow, error ? error : -ECONNRESET);
+    }
     if (flow->extra && flow->extra->done) flow_call_written(flow);
     if (flow->state != CDT_CLOSED) advance(flow);
     if (flow->state != CDT_CLOSED && events == 0) check_writable(flow);
@@ -245,10 +256,10 @@ static void deregister(struct cdt_flow *flow)
 void flow_end(struct cdt_flow *flow, int status, const char *text)
 {
     if (!flow_change(flow, FLOW_EV_END)) return;
-    flow_set_error(flow, text);
+    if (text) flow_set_error(flow, text);
     flow->status = status;
-    cork_drop(flow);
-    cdt_timer_cancel(&flow->timer);
+    if (flow->config->hub->cork.flow == flow) cork_drop(flow);
+    if (flow->timer.next) cdt_timer_cancel(&flow->timer);
     deregister(flow);
     if (flow->config->hub->looking != flow) flow_schedule(flow);
 }
@@ -260,11 +271,11 @@ static void close_carrier(struct cdt_flow *flow)
     if (flow->flags & FLOW_DETACHED) how = CDT_CLOSE_KEEP;
     flow->ops->close(&flow->carrier, how);
     flow->carrier.fd = -1;
+    server_descriptor_freed(flow->config->hub);
 }
 
 static void free_extra(struct flow_extra *extra)
 {
-    if (!extra) return;
     mem_free(extra->error);
     mem_free(extra->stash.memory);
     mem_free(extra);
@@ -284,11 +295,10 @@ void flow_release(struct cdt_flow *flow)
     int status = flow->status;
     size_t user_size = flow_user_size(flow);
     list_remove(&flow->link);
-    free_extra(flow->extra);
+    if (flow->extra) free_extra(flow->extra);
     flow_free(hub, flow, user_size);
     flow_config_put(config);
     if (server) server_flow_ended(server, status);
-    server_descriptor_freed(hub);
 }
 
 /* The last callbacks; then the flow is freed, unless its relay keeps it until the other one is over. */
@@ -303,9 +313,9 @@ static void finish(struct cdt_flow *flow)
         flow->handler->on_close(flow, flow->status);
         flow_leave_callback(hub);
     }
-    layer_free_all(flow);
+    if (flow->top) layer_free_all(flow);
     close_carrier(flow);
-    if (!relay_finished(flow)) flow_release(flow);
+    if (!flow->extra || !relay_finished(flow)) flow_release(flow);
 }
 
 /* ---- public: ending ------------------------------------------------------------------------------ */
@@ -367,6 +377,7 @@ int cdt_flow_detach(struct cdt_flow *flow)
     flow->flags |= FLOW_DETACHED;
     int fd = flow->carrier.fd;
     flow_end(flow, 0, NULL);
+    flow->carrier.fd = -1;
     return fd;
 }
 

@@ -32,10 +32,10 @@ static void destroy(struct reactor_room *room)
     }
     for (unsigned depth = 0; depth <= FLOW_MAX_LAYERS; depth++)
         mem_free(hub->view[depth].memory);
-    while (!list_empty(&hub->spare_flows)) {
-        struct list *node = hub->spare_flows.next;
-        list_remove(node);
-        mem_free(cdt_container_of(node, struct cdt_flow, link));
+    while (hub->spare_flow) {
+        struct cdt_flow *flow = hub->spare_flow;
+        hub->spare_flow = flow->carrier.context;
+        mem_free(flow);
     }
     while (hub->spare) {
         struct flow_segment *segment = hub->spare;
@@ -59,7 +59,6 @@ struct flow_hub *flow_hub(struct cdt_reactor *reactor)
     list_init(&hub->flows);
     list_init(&hub->servers);
     list_init(&hub->limits);
-    list_init(&hub->spare_flows);
     hub->view[0].memory = mem_alloc(FLOW_READ_SIZE);
     if (!hub->view[0].memory) {
         mem_free(hub);

@@ -90,7 +90,7 @@ struct flow_hub {
     unsigned spares;
     /* Flows to be used again, all with a user's area of the same size: those who come and go are quicker
      * served than by the allocator. */
-    struct list spare_flows;
+    struct cdt_flow *spare_flow; /* linked by carrier.context */
     unsigned spare_flow_count;
     size_t spare_flow_size;
 };
@@ -374,7 +374,13 @@ void flow_on_event(struct cdt_source *source, uint32_t events);
 /* flow.c: looks at the flow, because of these epoll events, or from the ready list (0). */
 void flow_look(struct cdt_flow *flow, uint32_t events);
 /* Something to read, and allowed to. */
-bool flow_has_input(const struct cdt_flow *flow);
+static inline bool flow_has_input(const struct cdt_flow *flow)
+{
+    if (!(flow->flags & (FLOW_READABLE | FLOW_STASHED))) return false;
+    if (flow->state == CDT_HANDSHAKING) return true;
+    return !(flow->flags & FLOW_PAUSED) && flow->state > CDT_HANDSHAKING &&
+           flow->state < CDT_CLOSED;
+}
 
 /* ---- layer.c ------------------------------------------------------------------------------------- */
 
@@ -426,6 +432,8 @@ int socket_connected(struct cdt_carrier *carrier);
 void socket_close(struct cdt_carrier *carrier, enum cdt_close_how how);
 size_t socket_unacknowledged(const struct cdt_carrier *carrier);
 int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr);
+/* An IPv4 address in IPv6 clothes, as dual-stack sockets have them, becomes an IPv4 address. */
+void socket_unmap(struct cdt_addr *addr);
 
 /* Applies the TCP options to a socket before connect or listen (accepted sockets inherit them). 0 or a
  * negative errno. */

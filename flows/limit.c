@@ -1,20 +1,20 @@
 /* Limits: counters of active connections, and the lines in which servers wait for a free slot.
  *
- * WHY NO WAKE-UP IS LOST. A server that listens is in exactly one of three places: armed (the kernel
- * tells of its clients, as long as there are any), in one line, or being served just now by the code
- * below or by its batch. It joins a limit's line only while that limit has no room or others stand in
- * line. So it is enough to keep one invariant:
+ * WHY NO WAKE-UP IS LOST. A server that listens is in exactly one of three places: armed (the
+ * kernel tells of its clients, as long as there are any), in one line, or being served just now by
+ * the code below or by its batch. It joins a limit's line only while that limit has no room or
+ * others stand in line. So it is enough to keep one invariant:
  *
  *     a limit that has room and a line has its `wake` deferred, or is serving its line just now.
  *
- * Room comes from limit_release() and limit_set_max() only. The latter defers the wake if there is a
- * line; so does the former, and a flow that has ended serves the line itself at once (the wake then
- * finds nothing to do: it is taken back). A line begins only while there is no room; it grows by any
- * who come, and they find the invariant kept. A server that leaves (it stops) takes nothing along:
- * whoever stands behind is served by the same wake. limit_serve() returns only when there is no room,
- * no line, or its budget is spent; then the wake is deferred again. The one whose turn it is accepts at
- * once, joins the line of another limit that refuses, or, if no client waits, is armed; in none of these
- * cases does it keep a slot, so the next in line has its turn. */
+ * Room comes from limit_release() and limit_set_max(), which defer the wake if there is a line, and
+ * from a flow that has ended, which serves the line at once (a wake that is deferred then finds
+ * nothing to do and is taken back). A line begins only while there is no room; it grows
+ * by any who come, and they find the invariant kept. A server that leaves (it stops) takes nothing
+ * along: whoever stands behind is served by the same wake. limit_serve() returns only when there is
+ * no room, no line, or its budget is spent; then the wake is deferred again. The one whose turn it
+ * is accepts at once, joins the line of another limit that refuses, or, if no client waits, is
+ * armed; in none of these cases does it keep a slot, so the next in line has its turn. */
 #include "flows/server.h"
 
 static void limit_wake(struct cdt_deferred *deferred);
@@ -35,7 +35,7 @@ void limit_fini(struct cdt_limit *limit)
     limit->hub = NULL;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 void line_join(struct cdt_limit *line, struct cdt_server *server)
 {
@@ -59,18 +59,12 @@ struct cdt_server *line_first(const struct cdt_limit *line)
                                    : cdt_container_of(line->line.next, struct cdt_server, place);
 }
 
-/* ---- slots --------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static void wake_later(struct cdt_limit *limit)
 {
     if (!list_empty(&limit->line) && limit_has_room(limit))
         cdt_defer(limit->hub->reactor, &limit->wake);
-}
-
-void limit_take(struct cdt_limit *limit)
-{
-    if (++limit->active > limit->peak)
-        limit->peak = limit->active;
 }
 
 void limit_release(struct cdt_limit *limit)
@@ -121,7 +115,7 @@ static void limit_wake(struct cdt_deferred *deferred)
     limit_serve(cdt_container_of(deferred, struct cdt_limit, wake));
 }
 
-/* ---- public -------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 static bool limit_usable(const struct cdt_limit *limit)
 {

@@ -1,15 +1,15 @@
-/* Serving an inherited descriptor: a socket that somebody else has bound, perhaps made listening, and
- * perhaps still shares with us.
+/* Serving an inherited descriptor: a socket that somebody else has bound, perhaps made listening,
+ * and perhaps still shares with us.
  *
- * Its O_NONBLOCK belongs to all who share it and is left alone. Where it is not set, accept4(2) must not
- * block: it is asked only after poll(2) has said that a client waits. Linux keeps a client in the queue
- * even if it has gone meanwhile, so that is enough while we alone accept. But where several processes
- * accept from one blocking descriptor, another may take the client between poll and accept. No socket
- * option helps (SO_RCVTIMEO is shared as well, and the accepted inherit it), and a socket cannot be
- * opened again. So a timer of this thread interrupts the accept after a millisecond, and again until it
- * is over: EINTR then means that nobody waits. The signal is one of the real-time signals that nobody
- * in this process uses. It costs six system calls a connection more; give a nonblocking descriptor to
- * save them. */
+ * Its O_NONBLOCK belongs to all who share it and is left alone. Where it is not set, accept4(2)
+ * must not block: it is asked only after poll(2) has said that a client waits. Linux keeps a client
+ * in the queue even if it has gone meanwhile, so that is enough while we alone accept. But where
+ * several processes accept from one blocking descriptor, another may take the client between poll
+ * and accept. No socket option helps (SO_RCVTIMEO is shared as well, and the accepted inherit it),
+ * and a socket cannot be opened again. So a timer of this thread interrupts the accept after a
+ * millisecond, and again until it is over: EINTR then means that nobody waits. The signal is one of
+ * the real-time signals that nobody in this process uses. It costs six system calls a connection
+ * more; give a nonblocking descriptor to save them. */
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -26,7 +26,7 @@
 
 enum { GUARD_PERIOD = 1000000 /* ns */ };
 
-/* ---- a blocking descriptor ----------------------------------------------------------------------- */
+/* ---- a blocking descriptor ------------------------------------------------------------------- */
 
 static int guard_signal; /* 0: there is none to be had */
 
@@ -94,7 +94,7 @@ static int accept_blocking(struct cdt_listener *listener, struct cdt_carrier *ca
     return status == -EINTR ? -EAGAIN : status;
 }
 
-/* ---- listeners ----------------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------------------- */
 
 static const struct cdt_listener_ops nonblocking_ops = {
     .size = sizeof nonblocking_ops,

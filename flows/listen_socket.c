@@ -7,25 +7,14 @@
 
 #include "flows/server.h"
 
-/* An IPv4 peer of a dual-stack socket is shown as what it is. */
-static void show_as_v4(struct cdt_addr *addr)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = addr->v6.sin6_port};
-
-    memcpy(&v4.sin_addr, &addr->v6.sin6_addr.s6_addr[12], sizeof v4.sin_addr);
-    addr->v4 = v4;
-    addr->length = sizeof v4;
-}
-
 int socket_accept(struct cdt_listener *listener, struct cdt_carrier *carrier, struct cdt_addr *peer)
 {
     peer->length = sizeof *peer - offsetof(struct cdt_addr, any);
     carrier->fd = accept4(listener->fd, &peer->any, &peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (carrier->fd < 0)
         return -errno;
-    if (peer->length == sizeof peer->v6 && peer->any.sa_family == AF_INET6 &&
-        IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr))
-        show_as_v4(peer);
+    if (peer->length == sizeof peer->v6)
+        socket_unmap(peer);
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* Listening on TCP. What accepted sockets inherit (nodelay, keepalive, buffers, device) is set on the
- * listener, so that a connection costs no setsockopt(2). */
+/* Listening on TCP. What accepted sockets inherit (nodelay, keepalive, buffers, device) is set on
+ * the listener, so that a connection costs no setsockopt(2). */
 #include <netinet/tcp.h>
 #include <unistd.h>
 

@@ -1,15 +1,17 @@
 /* Listening on a Unix socket: a file, or a name in the abstract namespace.
  *
  * A file that is in the way is replaced if it is a socket that nobody answers. Between bind(2) and
- * listen(2) a socket that is being made looks just like that, and between the look and the unlink(2)
- * another server may have made its own. So all of it happens under flock(2) on the folder: it leaves
- * no file behind, and the kernel drops it whatever happens to us. (Binding a private name and renaming
- * it needs such a lock as well, and getpeername(2) and getsockname(2) would show the private name for
- * ever.) The lock is held for some ten system calls; where another has it, opening is tried again a
- * little later, without it after a second, since anybody who can read the folder can hold it.
+ * listen(2) a socket that is being made looks just like that, and between the look and the
+ * unlink(2) another server may have made its own. So all of it happens under flock(2) on the
+ * folder: it leaves no file behind, and the kernel drops it whatever happens to us. (Binding a
+ * private name and renaming it needs such a lock as well, and getpeername(2) and getsockname(2)
+ * would show the private name for ever.) The lock is held for some ten system calls; where another
+ * has it, opening is tried again a little later, without it after a second, since anybody who can
+ * read the folder can hold it.
  *
- * Nobody can connect before listen(2), so mode and owner are in force when the first client comes. On
- * stop the file is removed before the descriptor is closed: as long as we listen nobody replaces it. */
+ * Nobody can connect before listen(2), so mode and owner are in force when the first client comes.
+ * On stop the file is removed before the descriptor is closed: as long as we listen nobody replaces
+ * it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +41,7 @@ static const struct cdt_listener_ops unix_listener_ops = {
     .set_backlog = socket_set_backlog,
 };
 
-/* ---- the file ------------------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 /* Why the path cannot be used. */
 static int in_use(struct cdt_server *server, const char *text)
@@ -128,7 +130,7 @@ static void remove_file(const struct unix_file *file)
         unlinkat(file->folder, file->name, 0);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 /* Binds and listens; the file is made, under the lock. */
 static int open_file(struct cdt_server *server, struct unix_file *file)
@@ -175,7 +177,7 @@ static int find_file(const struct cdt_addr *at, struct unix_file *file)
 
     memcpy(path, at->local.sun_path, at->length - offsetof(struct sockaddr_un, sun_path));
     slash = strrchr(path, '/');
-    strcpy(file->name, slash ? slash + 1 : path);
+    snprintf(file->name, sizeof file->name, "%s", slash ? slash + 1 : path);
     if (!*file->name || strcmp(file->name, ".") == 0 || strcmp(file->name, "..") == 0)
         return -EISDIR;
     if (slash)

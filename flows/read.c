@@ -4,14 +4,6 @@
 
 #include "flows/internal.h"
 
-bool flow_has_input(const struct cdt_flow *flow)
-{
-    if (!(flow->flags & (FLOW_READABLE | FLOW_STASHED))) return false;
-    if (flow->state == CDT_HANDSHAKING) return true;
-    return !(flow->flags & FLOW_PAUSED) && flow->state > CDT_HANDSHAKING &&
-           flow->state < CDT_CLOSED;
-}
-
 /* Payload arrived: for the idle timeout and the minimum rate. */
 static void count_activity(struct cdt_flow *flow, size_t length)
 {
@@ -67,12 +59,14 @@ static void deliver(struct cdt_flow *flow, const uint8_t *data, size_t length)
 static void peer_ended(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
+    bool known = flow->flags & FLOW_EOF;
     flow->flags |= FLOW_EOF;
     flow->flags &= ~(uint32_t)FLOW_READABLE;
     if (flow->flags & FLOW_BROKEN) {
         flow_end(flow, flow->status, NULL);
         return;
     }
+    if (known) return; /* some event made us look again */
     if (!flow->handler->on_eof && flow->state == CDT_OPEN && !flow->tail && !flow->top) {
         flow_end(flow, 0, NULL); /* nothing left to send: closing the carrier ends our side as well */
         return;
@@ -82,7 +76,7 @@ static void peer_ended(struct cdt_flow *flow)
         flow_enter_callback(hub);
         flow->handler->on_eof(flow);
         flow_leave_callback(hub);
-    } else if (flow->state == CDT_PEER_ENDED) {
+    } else if (flow->state == CDT_PEER_ENDED && !flow->handler->on_eof) {
         cdt_flow_close(flow);
     }
     if (flow->state == CDT_CLOSING) flow_try_fin(flow);
@@ -215,9 +209,9 @@ int cdt_flow_resume(struct cdt_flow *flow)
     if (!flow_usable(flow)) return -EINVAL;
     if (!(flow->flags & FLOW_PAUSED)) return 0;
     flow->flags &= ~(uint32_t)FLOW_PAUSED;
-    flow_restart_rate(flow);
-    if (flow->flags & FLOW_HAS_DEADLINES)
+    if ((flow->flags & FLOW_HAS_DEADLINES) && !flow->tail)
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    flow_restart_rate(flow);
     if (flow_has_input(flow)) flow_schedule(flow);
     return 0;
 }

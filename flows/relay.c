@@ -30,16 +30,20 @@ static void on_read(struct cdt_flow *flow, const void *data, size_t length)
     struct flow_relay *relay = flow->extra->relay;
     int index = index_of(relay, flow);
     struct cdt_flow *other = relay->flow[!index];
-    int result = cdt_flow_write(other, data, length);
-    if (result == -ENOBUFS && cdt_flow_unread(flow, data, length) == 0) {
-        other->flags |= FLOW_ABOVE; /* all again when it has room */
+    size_t hard = other->config->options.hard_limit, unsent = flow_unsent(other);
+    size_t room = hard > unsent ? hard - unsent : 0, taken = length < room ? length : room;
+    int result = cdt_flow_write(other, data, taken);
+    if (result == -EPIPE) return; /* it is ending, and its on_close says what becomes of us */
+    if (result >= 0) *(index ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += taken;
+    if (result >= 0 && taken < length) { /* the rest when it has room */
+        result = cdt_flow_unread(flow, (const uint8_t *)data + taken, length - taken);
+        other->flags |= FLOW_ABOVE;
         cdt_flow_pause(flow);
-    } else if (result == -ENOBUFS || result == -ENOMEM) {
+    }
+    if (result < 0)
         cdt_flow_abort(other, -ENOMEM, NULL);
-    } else if (result >= 0) {
-        *(index ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += length;
-        if (result == 1) cdt_flow_pause(flow);
-    } /* else it is ending, and its on_close says what becomes of us */
+    else if (result == 1)
+        cdt_flow_pause(flow);
 }
 
 static void on_eof(struct cdt_flow *flow)

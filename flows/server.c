@@ -9,10 +9,10 @@ static void server_work(struct cdt_deferred *deferred);
 
 enum { MODE_BITS = 07777, OPEN_DELAY = 2 /* ms */ };
 
-/* ---- making -------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
-/* A shorter struct, of an older header, leaves the rest at its default; in a longer one nothing may be
- * asked for that is unknown here. */
+/* A shorter struct, of an older header, leaves the rest at its default; in a longer one nothing may
+ * be asked for that is unknown here. */
 static bool options_copy(struct cdt_server_options *to, const struct cdt_server_options *from)
 {
     const uint8_t *bytes = (const uint8_t *)from;
@@ -132,7 +132,7 @@ void server_discard(struct cdt_server *server)
     mem_free(server);
 }
 
-/* ---- starting ------------------------------------------------------------------------------------ */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 int server_apply_backlog(struct cdt_server *server)
 {
@@ -226,7 +226,7 @@ static void do_listen(struct cdt_server *server)
         server_defer(server, WORK_ACCEPT);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bool is_empty(const struct cdt_server *server)
 {
@@ -268,7 +268,7 @@ static void server_work(struct cdt_deferred *deferred)
         finish(server);
 }
 
-/* ---- called by flows ----------------------------------------------------------------------------- */
+/* ---- called by flows ------------------------------------------------------------------------- */
 
 struct list *server_flows(struct cdt_server *server)
 {
@@ -292,8 +292,6 @@ static bool refused_ended(struct cdt_server *server)
 {
     unsigned left = 0;
 
-    if (server->refused_count == 0)
-        return false;
     for (struct list *at = server->refused.next; at != &server->refused; at = at->next)
         left++;
     if (left == server->refused_count)
@@ -304,15 +302,20 @@ static bool refused_ended(struct cdt_server *server)
 
 void server_flow_ended(struct cdt_server *server, int status)
 {
-    if (!refused_ended(server)) {
-        server->counters.closed += status == 0;
-        server->counters.aborted += status != 0;
+    struct cdt_limit **end = server->limits + server->limit_count;
+    bool refused = server->refused_count && refused_ended(server), waited_for = false;
+
+    if (!refused && status == 0)
+        server->counters.closed++;
+    else if (!refused)
+        server->counters.aborted++;
+    for (struct cdt_limit **limit = server->limits; limit != end; limit++) {
+        (*limit)->active--;
+        waited_for |= !list_empty(&(*limit)->line);
     }
-    for (unsigned i = 0; i < server->limit_count; i++)
-        limit_release(server->limits[i]);
-    for (unsigned i = 0; i < server->limit_count; i++)
-        if (!list_empty(&server->limits[i]->line))
-            limit_serve(server->limits[i]);
+    if (waited_for)
+        for (struct cdt_limit **limit = server->limits; limit != end; limit++)
+            limit_serve(*limit);
     if (server->stopping && is_empty(server))
         server_defer(server, 0);
 }

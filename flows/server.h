@@ -1,11 +1,11 @@
-/* Servers from inside: the server, its limits, the line it waits in, and what its files call of each
- * other. */
+/* Servers from inside: the server, its limits, the line it waits in, and what its files call of
+ * each other. */
 #ifndef FLOWS_SERVER_H
 #define FLOWS_SERVER_H
 
 #include "flows/internal.h"
 
-/* ---- limits and lines: limit.c ------------------------------------------------------------------- */
+/* ---- limits and lines: limit.c --------------------------------------------------------------- */
 
 struct cdt_limit {
     struct list link;     /* in the hub's list */
@@ -21,7 +21,11 @@ struct cdt_limit {
 void limit_init(struct cdt_limit *limit, struct flow_hub *hub, unsigned max);
 /* Takes it out of the hub; nothing may use it. */
 void limit_fini(struct cdt_limit *limit);
-void limit_take(struct cdt_limit *limit);
+static inline void limit_take(struct cdt_limit *limit)
+{
+    if (++limit->active > limit->peak)
+        limit->peak = limit->active;
+}
 /* Gives a slot back; the line is served later in this turn, or in the next. */
 void limit_release(struct cdt_limit *limit);
 /* Serves the line at once: from the reactor, outside of all callbacks. */
@@ -40,7 +44,7 @@ void line_leave(struct cdt_server *server);
 /* The first in line, NULL if nobody waits. */
 struct cdt_server *line_first(const struct cdt_limit *line);
 
-/* ---- the server ---------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 enum {
     SERVER_LIMITS = CDT_MAX_LIMITS + 1, /* the shared ones and its own */
@@ -112,7 +116,7 @@ struct cdt_server {
     struct cdt_server_counters counters;
 };
 
-/* ---- server.c ------------------------------------------------------------------------------------ */
+/* ---- server.c -------------------------------------------------------------------------------- */
 
 /* Makes a server without a listener; the arguments are checked. 0, -EINVAL, -ENOMEM. */
 int server_new(struct cdt_reactor *reactor, const struct cdt_server_options *options,
@@ -121,7 +125,8 @@ int server_new(struct cdt_reactor *reactor, const struct cdt_server_options *opt
 void server_discard(struct cdt_server *server);
 /* Opens the listener with `server->open`, or takes the one that is there; on_listen follows. */
 void server_start(struct cdt_server *server);
-/* Listens, with the backlog of the options; says so if the kernel cuts it. 0 or a negative errno. */
+/* Listens, with the backlog of the options; says so if the kernel cuts it. 0 or a negative
+ * errno. */
 int server_apply_backlog(struct cdt_server *server);
 /* Does `work` from the reactor. */
 void server_defer(struct cdt_server *server, unsigned work);
@@ -131,7 +136,7 @@ static inline bool server_usable(const struct cdt_server *server)
     return server && reactor_usable(server->hub->reactor);
 }
 
-/* ---- drain.c ------------------------------------------------------------------------------------- */
+/* ---- drain.c --------------------------------------------------------------------------------- */
 
 /* Closes the listener and leaves all lines; the flows stay. */
 void server_shut(struct cdt_server *server);
@@ -141,7 +146,7 @@ void server_tell_flows(struct cdt_server *server);
 void server_abort_flows(struct cdt_server *server);
 void server_on_deadline(struct cdt_timer *timer);
 
-/* ---- accept.c ------------------------------------------------------------------------------------ */
+/* ---- accept.c -------------------------------------------------------------------------------- */
 
 enum accept_result {
     ACCEPT_DONE,    /* a connection was taken, or refused by the user */
@@ -152,8 +157,8 @@ enum accept_result {
     ACCEPT_STOPPED  /* it accepts no more */
 };
 
-/* Accepts one connection. `turn` is the line whose turn it is and that the server need not join again;
- * NULL: none. */
+/* Accepts one connection. `turn` is the line whose turn it is and that the server need not join
+ * again; NULL: none. */
 enum accept_result server_accept(struct cdt_server *server, struct cdt_limit *turn);
 /* As many as are expected, for the watch and for cdt_listener_ready(). */
 void server_accept_batch(struct cdt_server *server);
@@ -164,7 +169,7 @@ void server_disarm(struct cdt_server *server);
 void server_report(struct cdt_server *server, enum server_report kind, int status,
                    const struct cdt_addr *peer);
 
-/* ---- starve.c: the line of those who wait for a descriptor ---------------------------------------- */
+/* ---- starve.c: the line of those who wait for a descriptor ----------------------------------- */
 
 struct starved {
     struct cdt_limit line; /* hub->starved points to it; only its line is used */
@@ -178,14 +183,15 @@ int starved_prepare(struct flow_hub *hub);
 void starved_join(struct cdt_server *server, int status);
 /* The server left: without a line there is no timer. */
 void starved_left(struct flow_hub *hub);
-/* No descriptor is free (`error`): accepts one client with the reserve and resets it. 0, `error` if it
- * may not, or what accept said. */
+/* No descriptor is free (`error`): accepts one client with the reserve and resets it. 0, `error` if
+ * it may not, or what accept said. */
 int server_shed(struct cdt_server *server, int error);
 void server_open_reserve(struct cdt_server *server);
 
-/* ---- listen_socket.c ----------------------------------------------------------------------------- */
+/* ---- listen_socket.c ------------------------------------------------------------------------- */
 
-/* Of listeners that are sockets: accept4(2) without blocking, getsockname(2), listen(2), close(2). */
+/* Of listeners that are sockets: accept4(2) without blocking, getsockname(2), listen(2),
+ * close(2). */
 int socket_accept(struct cdt_listener *listener, struct cdt_carrier *carrier,
                   struct cdt_addr *peer);
 int socket_listener_address(const struct cdt_listener *listener, struct cdt_addr *addr);

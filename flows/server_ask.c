@@ -1,5 +1,5 @@
-/* What can be asked of a server and changed while it runs: its address, its flows, its counters, its
- * backlog and limit. */
+/* What can be asked of a server and changed while it runs: its address, its flows, its counters,
+ * its backlog and limit. */
 #include "flows/server.h"
 
 void *cdt_server_user(const struct cdt_server *server)

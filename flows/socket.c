@@ -2,6 +2,7 @@
  * read and write (less work in the kernel); MSG_DONTWAIT, so that a foreign descriptor's O_NONBLOCK
  * need not be touched; MSG_NOSIGNAL, so that SIGPIPE never comes. */
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -60,6 +61,17 @@ size_t socket_unacknowledged(const struct cdt_carrier *carrier)
     return (size_t)bytes;
 }
 
+void socket_unmap(struct cdt_addr *addr)
+{
+    const struct sockaddr_in6 v6 = addr->v6;
+    if (addr->length != sizeof v6 || v6.sin6_family != AF_INET6 ||
+        !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return;
+    addr->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = v6.sin6_port};
+    memcpy(&addr->v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof addr->v4.sin_addr);
+    addr->length = sizeof addr->v4;
+}
+
 int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr)
 {
     addr->length = sizeof(struct sockaddr_un);
@@ -69,5 +81,6 @@ int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr
         return -errno;
     }
     if (addr->length > sizeof(struct sockaddr_un)) addr->length = sizeof(struct sockaddr_un);
+    socket_unmap(addr);
     return 0;
 }

@@ -1,11 +1,11 @@
 /* The line of servers that wait for a descriptor, or for memory. The first is served as soon as the
- * library closes a descriptor; because others close descriptors too, it is also tried after 100 ms, and
- * then less and less often, once a second in the end. One line in the log a second at most, for all
- * servers of a reactor.
+ * library closes a descriptor; because others close descriptors too, it is also tried after 100 ms,
+ * and then less and less often, once a second in the end. One line in the log a second at most, for
+ * all servers of a reactor.
  *
- * Shedding: a server with that option keeps a descriptor in reserve, gives it up for a moment, accepts
- * a client with it and resets it. That is bounded to SERVER_BUDGET clients in 100 ms; then the server
- * waits in the line as all others do. */
+ * Shedding: a server with that option keeps a descriptor in reserve, gives it up for a moment,
+ * accepts a client with it and resets it. That is bounded to SERVER_BUDGET clients in 100 ms; then
+ * the server waits in the line as all others do. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -134,7 +134,7 @@ void server_descriptor_freed(struct flow_hub *hub)
         cdt_defer(hub->reactor, &hub->starved->wake);
 }
 
-/* ---- shedding ------------------------------------------------------------------------------------ */
+/* ---- shedding -------------------------------------------------------------------------------- */
 
 void server_open_reserve(struct cdt_server *server)
 {

@@ -2,22 +2,21 @@
  * goes through here. */
 #include "flows/internal.h"
 
-#define NONE FLOW_NO_CHANGE
+/* clang-format off */
+enum { ____ = FLOW_NO_CHANGE, CONN = CDT_CONNECTING, HAND = CDT_HANDSHAKING, OPEN = CDT_OPEN,
+       PEER = CDT_PEER_ENDED, WEND = CDT_WE_ENDED, CLNG = CDT_CLOSING, CLSD = CDT_CLOSED };
 
 const int8_t flow_next_state[CDT_CLOSED + 1][FLOW_EVENTS] = {
-    /*                    CONNECTED        OPEN      PUSH             PEER_END        OUR_END
-     *                    CLOSE            END */
-    [CDT_CONNECTING] = {CDT_HANDSHAKING, NONE, NONE, NONE, CDT_CONNECTING, CDT_CONNECTING,
-                        CDT_CLOSED},
-    [CDT_HANDSHAKING] = {NONE, CDT_OPEN, CDT_HANDSHAKING, NONE, CDT_HANDSHAKING, CDT_HANDSHAKING,
-                         CDT_CLOSED},
-    [CDT_OPEN] = {NONE, NONE, CDT_HANDSHAKING, CDT_PEER_ENDED, CDT_WE_ENDED, CDT_CLOSING,
-                  CDT_CLOSED},
-    [CDT_PEER_ENDED] = {NONE, NONE, NONE, NONE, CDT_CLOSING, CDT_CLOSING, CDT_CLOSED},
-    [CDT_WE_ENDED] = {NONE, NONE, NONE, CDT_CLOSING, NONE, CDT_CLOSING, CDT_CLOSED},
-    [CDT_CLOSING] = {NONE, NONE, NONE, CDT_CLOSING, NONE, NONE, CDT_CLOSED},
-    [CDT_CLOSED] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE},
+    /* event:             CONNECTED  OPEN  PUSH  PEER_END  OUR_END  CLOSE  END */
+    [CDT_CONNECTING]  = {     HAND,  OPEN, ____,     ____,    CONN,  CONN, CLSD},
+    [CDT_HANDSHAKING] = {     ____,  OPEN, HAND,     ____,    HAND,  HAND, CLSD},
+    [CDT_OPEN]        = {     ____,  ____, HAND,     PEER,    WEND,  CLNG, CLSD},
+    [CDT_PEER_ENDED]  = {     ____,  ____, ____,     ____,    CLNG,  CLNG, CLSD},
+    [CDT_WE_ENDED]    = {     ____,  ____, ____,     CLNG,    ____,  CLNG, CLSD},
+    [CDT_CLOSING]     = {     ____,  ____, ____,     CLNG,    ____,  ____, CLSD},
+    [CDT_CLOSED]      = {     ____,  ____, ____,     ____,    ____,  ____, ____},
 };
+/* clang-format on */
 
 static const char *const names[CDT_CLOSED + 1] = {
     [CDT_CONNECTING] = "connecting", [CDT_HANDSHAKING] = "handshaking",

@@ -36,7 +36,7 @@ static uint64_t idle_deadline(const struct cdt_flow *flow)
     uint64_t since = flow->active;
     const struct cdt_flow *other = relay_other(flow);
     if (other) {
-        if (other->tail) return CDT_NEVER;
+        if (other->tail) since = cdt_reactor_now(flow->config->hub->reactor); /* ask again later */
         if (other->active > since) since = other->active;
     }
     return after(since, flow->config->options.idle_timeout);
@@ -47,7 +47,8 @@ static int state_cause(const struct cdt_flow *flow, uint64_t *deadline)
 {
     const struct cdt_flow_options *options = &flow->config->options;
     if (flow->state == CDT_CONNECTING) {
-        *deadline = after(flow->active, options->connect_timeout);
+        bool connected = flow->flags & FLOW_CONNECTED; /* waits for its turn only */
+        *deadline = connected ? CDT_NEVER : after(flow->active, options->connect_timeout);
         return CONNECT;
     }
     if (flow->state == CDT_HANDSHAKING) {
@@ -62,7 +63,7 @@ static int state_cause(const struct cdt_flow *flow, uint64_t *deadline)
         *deadline = after(flow->active, options->linger_timeout);
         return LINGER;
     }
-    *deadline = idle_deadline(flow);
+    *deadline = flow->flags & FLOW_PAUSED ? CDT_NEVER : idle_deadline(flow);
     return IDLE;
 }
 

@@ -113,10 +113,23 @@ static void departed(struct unix_state *state)
     mem_free(departure);
 }
 
-static ssize_t unix_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count)
+/* Takes `length` bytes off the parts; returns how many parts are left. */
+static int skip_parts(struct iovec *parts, int count, size_t length)
+{
+    int done = 0;
+    while (done < count && parts[done].iov_len <= length)
+        length -= parts[done++].iov_len;
+    memmove(parts, parts + done, sizeof *parts * (size_t)(count - done));
+    if (done == count) return 0;
+    parts->iov_base = (uint8_t *)parts->iov_base + length;
+    parts->iov_len -= length;
+    return count - done;
+}
+
+/* One send: up to the byte that the next descriptors travel with, or from that byte on with them. */
+static ssize_t send_piece(struct cdt_carrier *carrier, const struct iovec *parts, int count)
 {
     struct unix_state *state = carrier->context;
-    if (!state) return socket_writev(carrier, parts, count);
     const struct departure *next = state->first;
     struct iovec piece[FLOW_IOV];
     ssize_t n;
@@ -133,6 +146,21 @@ static ssize_t unix_writev(struct cdt_carrier *carrier, const struct iovec *part
     }
     if (n > 0) state->written += (uint64_t)n;
     return n;
+}
+
+/* All of the pieces: what is left of one must mean that the socket is full. */
+static ssize_t unix_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count)
+{
+    struct unix_state *state = carrier->context;
+    if (!state) return socket_writev(carrier, parts, count);
+    struct iovec rest[FLOW_IOV];
+    ssize_t n = 0, total = 0;
+    memcpy(rest, parts, sizeof *rest * (size_t)count);
+    while (count && (n = send_piece(carrier, rest, count)) > 0) {
+        total += n;
+        count = skip_parts(rest, count, (size_t)n);
+    }
+    return total ? total : n;
 }
 
 static ssize_t unix_write(struct cdt_carrier *carrier, const void *data, size_t length)
@@ -169,14 +197,21 @@ static void take_arrived(struct unix_state *state, int *fds, int count)
     memmove(state->arrived, state->arrived + count, sizeof(int) * (size_t)state->arrived_count);
 }
 
+/* Descriptors that were not asked for are closed by the kernel, and end the read: more may be there. */
+static ssize_t unix_read(struct cdt_carrier *carrier, void *data, size_t length)
+{
+    struct iovec part = {.iov_base = data, .iov_len = length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t n = recvmsg(carrier->fd, &message, MSG_DONTWAIT);
+    if (n < 0) return -errno;
+    if (message.msg_flags & MSG_CTRUNC) cdt_carrier_ready(flow_of_carrier(carrier), CDT_READ | CDT_HANGUP);
+    return n;
+}
+
 static ssize_t unix_read_fds(struct cdt_carrier *carrier, void *data, size_t length)
 {
     struct unix_state *state = unix_state(carrier);
     if (!state) return -ENOMEM;
-    if (state->stale) { /* nobody took them in the on_read that they came with */
-        close_fds(state->arrived, state->stale);
-        take_arrived(state, NULL, state->stale);
-    }
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int) * 253)]; /* SCM_MAX_FD */
@@ -191,6 +226,10 @@ static ssize_t unix_read_fds(struct cdt_carrier *carrier, void *data, size_t len
         n = recvmsg(carrier->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     if (n < 0) return -errno;
+    if (state->stale) { /* nobody took them before the on_read that comes now */
+        close_fds(state->arrived, state->stale);
+        take_arrived(state, NULL, state->stale);
+    }
     for (struct cmsghdr *h = CMSG_FIRSTHDR(&message); h; h = CMSG_NXTHDR(&message, h)) {
         if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
         int fds[253];
@@ -275,7 +314,7 @@ int cdt_unix_connect(struct cdt_reactor *reactor, const struct cdt_addr *to,
 const struct cdt_carrier_ops unix_ops = {
     .size = sizeof unix_ops,
     .name = "unix",
-    .read = socket_read,
+    .read = unix_read,
     .write = unix_write,
     .writev = unix_writev,
     .shutdown = socket_shutdown,

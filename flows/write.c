@@ -518,7 +518,7 @@ void flow_write_failed(struct cdt_flow *flow, int status)
     flow->flags |= FLOW_BROKEN | FLOW_READABLE | FLOW_READ_END;
     flow->status = status;
     flow_drop_output(flow, status);
-    if (flow->state < CDT_OPEN)
+    if (flow->state < CDT_OPEN || (flow->flags & FLOW_EOF))
         flow_end(flow, status, NULL);
     else
         flow_schedule(flow);
@@ -531,7 +531,7 @@ void flow_try_fin(struct cdt_flow *flow)
         return;
     if (!(flow->flags & FLOW_FIN_SENT)) {
         flow->flags |= FLOW_FIN_SENT;
-        if (flow->flags & FLOW_EOF) { /* closing tells as much */
+        if ((flow->flags & (FLOW_EOF | FLOW_HUNG)) == FLOW_EOF) { /* closing tells as much */
             flow_end(flow, flow->status, NULL);
             return;
         }

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* ---- callbacks ----------------------------------------------------------------------------------- */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 struct serve *serve_of(const struct cdt_flow *flow)
 {
@@ -178,7 +178,7 @@ void serve_stop(struct cdt_reactor *reactor, struct serve *serve)
     until(reactor, serve->stopped);
 }
 
-/* ---- clients ------------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 int client_connect(const struct cdt_addr *to)
 {
@@ -215,7 +215,7 @@ void client_reset(int fd)
     close(fd);
 }
 
-/* ---- the surroundings ---------------------------------------------------------------------------- */
+/* ---- the surroundings ------------------------------------------------------------------------ */
 
 unsigned test_seed(void)
 {

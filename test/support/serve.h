@@ -36,7 +36,8 @@ extern const struct cdt_handler serve_handler;
 struct serve *serve_of(const struct cdt_flow *flow);
 struct cdt_server_options serve_options(struct serve *serve);
 
-/* Listens on a free port of 127.0.0.1 and runs until on_listen(0). `options` as of serve_options(). */
+/* Listens on a free port of 127.0.0.1 and runs until on_listen(0). `options` as of
+ * serve_options(). */
 void serve_tcp(struct cdt_reactor *reactor, struct serve *serve,
                const struct cdt_server_options *options);
 /* The same on an address. */
@@ -61,8 +62,8 @@ unsigned test_seed(void);
 void test_folder(char path[64]);
 void test_folder_remove(const char *path);
 
-/* Runs `body` in a forked child, which may change limits, identity, or namespaces: 0 if it returned 0,
- * 77 if it cannot be done here, else the test fails. */
+/* Runs `body` in a forked child, which may change limits, identity, or namespaces: 0 if it returned
+ * 0, 77 if it cannot be done here, else the test fails. */
 int test_in_child(int (*body)(void));
 
 /* No descriptor beyond those open now; and as many as before again. */

@@ -1,0 +1,25 @@
+/* The endpoint of a flow or of a server: its address, or the name of a carrier that has none. */
+#include <errno.h>
+
+#include "context/internal.h"
+
+int cdt_flow_endp(const struct cdt_flow *flow, bool peer, struct cdt_endp **endp)
+{
+    struct cdt_addr addr;
+    if (!flow || !endp)
+        return -EINVAL;
+    const int status = peer ? cdt_flow_dst(flow, &addr) : cdt_flow_src(flow, &addr);
+    if (status)
+        return status;
+    return addr.length ? cdt_endp_of_addr(&addr, endp)
+                       : cdt_endp_unknown(cdt_flow_carrier(flow), endp);
+}
+
+int cdt_server_endp(const struct cdt_server *server, struct cdt_endp **endp)
+{
+    struct cdt_addr addr;
+    if (!server || !endp)
+        return -EINVAL;
+    const int status = cdt_server_address(server, &addr);
+    return status ? status : cdt_endp_of_addr(&addr, endp);
+}

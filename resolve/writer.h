@@ -1,0 +1,31 @@
+/* Writing text that may not fit: what does not is only counted. */
+#ifndef RESOLVE_WRITER_H
+#define RESOLVE_WRITER_H
+
+#include "resolve/internal.h"
+
+struct writer {
+    char *text;
+    size_t size, length;
+    enum { FIRST, BARE, OTHER } last; /* what was written last: nothing or (, a bare atom, ... */
+    bool spaces;                      /* the human form: one before everything but the first */
+};
+
+void put(struct writer *writer, char byte);
+void put_slice(struct writer *writer, struct slice slice);
+void put_text(struct writer *writer, const char *text);
+void put_format(struct writer *writer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* An endpoint as s-expression. */
+void put_sexp(struct writer *writer, const struct cdt_endp *endp);
+
+/* An endpoint's short text; false if there is none that reads back as this endpoint. */
+bool put_short(struct writer *writer, const struct cdt_endp *endp);
+
+static inline struct slice name_of(const struct cdt_endp *endp)
+{
+    return (struct slice){endp->name, endp->name_length};
+}
+
+#endif

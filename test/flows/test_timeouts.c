@@ -1,0 +1,298 @@
+/* The timeouts of a flow, with real small times and generous upper bounds. */
+#include "test/support/probe.h"
+#include "test/support/toy.h"
+
+enum { TIME = 50 }; /* ms */
+
+static uint64_t longest(void)
+{
+    return (test_slow() ? 10000 : 1000) * CDT_MS;
+}
+
+/* Turns for so many ms. */
+static void pass(struct cdt_reactor *reactor, uint64_t ms)
+{
+    uint64_t now, end = test_now() + ms * CDT_MS;
+    while ((now = test_now()) < end)
+        cdt_reactor_step(reactor, end - now);
+}
+
+/* It ends with this status, not before TIME has passed since `start`. */
+static void expect(struct cdt_reactor *reactor, struct probe *probe, int status, uint64_t start)
+{
+    until(reactor, probe->closed);
+    assert_int_equal(probe->status, status);
+    assert_true(strlen(probe->error) > 10);
+    assert_in_range(test_now() - start, (TIME - 1) * CDT_MS, longest());
+}
+
+/* A listener with a full backlog: what knocks is not answered. */
+static int black_hole(struct cdt_addr *addr, int fds[4])
+{
+    fds[0] = test_tcp_listener(0, addr);
+    for (int i = 1; i < 4; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)!connect(fds[i], &addr->any, addr->length);
+    }
+    return 4;
+}
+
+static void test_connect(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .connect_timeout = TIME * CDT_MS};
+    for (int later = 0; later < 2; later++) {
+        struct cdt_reactor *reactor = test_reactor();
+        struct probe probe = {0};
+        struct cdt_addr addr;
+        struct cdt_flow *flow;
+        int fds[4];
+        black_hole(&addr, fds);
+        uint64_t start = test_now();
+        assert_int_equal(cdt_tcp_connect(reactor, &addr, later ? NULL : &options, &probe_handler,
+                                         &flow),
+                         0);
+        probe_attach(flow, &probe);
+        if (later)
+            assert_int_equal(cdt_flow_set_timeout(flow, CDT_TIMEOUT_CONNECT, TIME * CDT_MS), 0);
+        cdt_flow_write(flow, "x", 1);
+        cdt_carrier_ready(flow, 0); /* a turn of the flow is no connection */
+        expect(reactor, &probe, -ETIMEDOUT, start);
+        assert_int_equal(probe.opened, 0);
+        test_end(reactor, &probe, 1);
+        for (int i = 0; i < 4; i++)
+            close(fds[i]);
+    }
+}
+
+static void test_handshake(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .handshake_timeout = TIME * CDT_MS};
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe = {0};
+    struct toy toy = {.client = true};
+    int peer = test_flow(reactor, 'u', &options, &probe);
+    pass(reactor, TIME / 2);
+    uint64_t start = test_now();
+    cdt_flow_push(probe.flow, &toy_ops, &toy);
+    cdt_flow_write(probe.flow, "early", 5);
+    test_send(peer, "h", 1); /* too little, and it does not extend the time */
+    expect(reactor, &probe, -CDT_EHANDSHAKE, start);
+    close(peer);
+    test_end(reactor, &probe, 1);
+}
+
+static void test_write_stall(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .write_stall_timeout = TIME * CDT_MS};
+    for (int way = 0; way < 3; way++) {
+        enum { SIZE = 10 << 20 };
+        struct cdt_reactor *reactor = test_reactor();
+        struct probe probe = {0};
+        int peer = test_flow(reactor, "tut"[way], &options, &probe);
+        uint8_t *data = malloc(SIZE);
+        test_pattern(data, SIZE, 0);
+        assert_int_equal(cdt_flow_write(probe.flow, data, SIZE), 1);
+        free(data);
+        if (way == 2) cdt_flow_close(probe.flow);
+        size_t got = 0;
+        for (int i = 0; i < 5; i++) { /* slow is not stalled */
+            pass(reactor, TIME / 3);
+            got += test_drink(reactor, peer, 1 << 20, 1 << 20, got, NULL);
+        }
+        assert_int_equal(probe.closed, 0);
+        uint64_t start = test_now() - TIME * CDT_MS;
+        for (int i = 0; !probe.closed && i < 1000; i++) { /* neither data nor a resume is progress */
+            (void)!send(peer, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+            cdt_flow_pause(probe.flow);
+            cdt_reactor_step(reactor, 5 * CDT_MS);
+            if (probe.flow) cdt_flow_resume(probe.flow);
+        }
+        expect(reactor, &probe, -CDT_ESTALLED, start);
+        close(peer);
+        test_end(reactor, &probe, 1);
+    }
+}
+
+static void test_idle(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .idle_timeout = TIME * CDT_MS};
+    for (int way = 0; way < 3; way++) { /* nothing; we read; we write */
+        struct cdt_reactor *reactor = test_reactor();
+        struct probe probe = {0};
+        int peer = test_flow(reactor, 'u', &options, &probe);
+        uint64_t start = test_now();
+        for (int i = 0; way && i < 8; i++) {
+            pass(reactor, TIME / 4);
+            start = test_now();
+            if (way == 1) test_send(peer, "x", 1);
+            if (way == 2) cdt_flow_write(probe.flow, "x", 1);
+            settle(reactor);
+            assert_int_equal(probe.closed, 0);
+        }
+        expect(reactor, &probe, -CDT_EIDLE, start);
+        close(peer);
+        test_end(reactor, &probe, 1);
+    }
+}
+
+/* It rests while output is queued, and while paused. */
+static void test_idle_rests(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .idle_timeout = TIME * CDT_MS};
+    enum { SIZE = 4 << 20 };
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe = {0};
+    int peer = test_flow(reactor, 'u', &options, &probe);
+    uint8_t *data = malloc(SIZE);
+    test_pattern(data, SIZE, 0);
+    assert_int_equal(cdt_flow_write(probe.flow, data, SIZE), 1);
+    free(data);
+    pass(reactor, 3 * TIME);
+    assert_int_equal(probe.closed, 0);
+    assert_int_equal(test_drink(reactor, peer, SIZE, SIZE, 0, NULL), SIZE);
+    cdt_flow_pause(probe.flow);
+    pass(reactor, 3 * TIME);
+    assert_int_equal(probe.closed, 0);
+    uint64_t start = test_now();
+    cdt_flow_resume(probe.flow);
+    expect(reactor, &probe, -CDT_EIDLE, start);
+    close(peer);
+    test_end(reactor, &probe, 1);
+}
+
+/* Set on a flow that was silent for longer: it counts from then on. */
+static void test_idle_set_late(void **state)
+{
+    (void)state;
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe = {0};
+    int peer = test_flow(reactor, 'u', NULL, &probe);
+    pass(reactor, 2 * TIME);
+    uint64_t start = test_now();
+    assert_int_equal(cdt_flow_set_timeout(probe.flow, CDT_TIMEOUT_IDLE, TIME * CDT_MS), 0);
+    expect(reactor, &probe, -CDT_EIDLE, start);
+    close(peer);
+    test_end(reactor, &probe, 1);
+}
+
+static void test_lifetime(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options, .lifetime = TIME * CDT_MS};
+    for (int closing = 0; closing < 2; closing++) {
+        struct cdt_reactor *reactor = test_reactor();
+        struct probe probe = {0};
+        uint64_t start = test_now();
+        int peer = test_flow(reactor, 'u', &options, &probe);
+        if (closing) cdt_flow_close(probe.flow);
+        while (!probe.closed) {
+            test_send(peer, "x", 1);
+            if (!closing) cdt_flow_write(probe.flow, "x", 1);
+            cdt_reactor_step(reactor, 5 * CDT_MS);
+        }
+        expect(reactor, &probe, -CDT_ELIFETIME, start);
+        close(peer);
+        test_end(reactor, &probe, 1);
+    }
+}
+
+static void test_min_rate(void **state)
+{
+    (void)state;
+    for (int later = 0; later < 2; later++) {
+        const struct cdt_flow_options options = {
+            .size = sizeof options, .min_rate = 1000, .min_rate_window = TIME * CDT_MS};
+        struct cdt_reactor *reactor = test_reactor();
+        struct probe probe = {0};
+        int peer = test_flow(reactor, 'u', later ? NULL : &options, &probe);
+        if (later)
+            assert_int_equal(cdt_flow_set_min_rate(probe.flow, 1000, TIME * CDT_MS), 0);
+        for (int i = 0; i < 8; i++) { /* 50 bytes a window are enough */
+            char block[50] = "";
+            test_send(peer, block, sizeof block);
+            pass(reactor, TIME / 2);
+            assert_int_equal(probe.closed, 0);
+        }
+        cdt_flow_pause(probe.flow); /* rests */
+        pass(reactor, 3 * TIME);
+        assert_int_equal(probe.closed, 0);
+        uint64_t start = test_now();
+        cdt_flow_resume(probe.flow);
+        test_send(peer, "slow", 4);
+        expect(reactor, &probe, -CDT_ETOOSLOW, start);
+        close(peer);
+        test_end(reactor, &probe, 1);
+    }
+}
+
+/* Set before the first turn of a flow that is connected: there is nothing to connect. */
+static void test_set_early(void **state)
+{
+    (void)state;
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe = {0};
+    struct cdt_flow *flow;
+    int fd[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+    assert_int_equal(cdt_flow_adopt(reactor, fd[0], NULL, &probe_handler, &flow), 0);
+    probe_attach(flow, &probe);
+    uint64_t start = test_now();
+    cdt_flow_set_min_rate(flow, 1, 0);
+    cdt_flow_set_timeout(flow, CDT_TIMEOUT_CONNECT, 1);
+    cdt_flow_set_timeout(flow, CDT_TIMEOUT_IDLE, TIME * CDT_MS);
+    expect(reactor, &probe, -CDT_EIDLE, start);
+    assert_int_equal(probe.opened, 1);
+    close(fd[1]);
+    test_end(reactor, &probe, 1);
+}
+
+/* Off, and off again. */
+static void test_off(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .write_stall_timeout = CDT_NEVER,
+                                             .connect_timeout = CDT_NEVER,
+                                             .handshake_timeout = CDT_NEVER,
+                                             .linger_timeout = CDT_NEVER,
+                                             .idle_timeout = TIME / 2 * CDT_MS,
+                                             .lifetime = TIME * CDT_MS,
+                                             .min_rate = 1000000,
+                                             .min_rate_window = TIME / 2 * CDT_MS};
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe = {0};
+    int peer = test_flow(reactor, 'u', &options, &probe);
+    assert_int_equal(cdt_flow_set_timeout(probe.flow, CDT_TIMEOUT_IDLE, CDT_NEVER), 0);
+    assert_int_equal(cdt_flow_set_timeout(probe.flow, CDT_TIMEOUT_LIFETIME, 0), 0);
+    assert_int_equal(cdt_flow_set_min_rate(probe.flow, 0, 0), 0);
+    pass(reactor, 3 * TIME);
+    cdt_flow_close(probe.flow);
+    pass(reactor, TIME);
+    assert_int_equal(probe.closed, 0);
+    assert_int_equal(cdt_flow_set_timeout(probe.flow, CDT_TIMEOUT_LINGER, TIME * CDT_MS), 0);
+    until(reactor, probe.closed);
+    assert_int_equal(probe.status, 0);
+    close(peer);
+    test_end(reactor, &probe, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        flow_test(test_connect),  flow_test(test_handshake),  flow_test(test_write_stall),
+        flow_test(test_idle),     flow_test(test_idle_rests), flow_test(test_idle_set_late),
+        flow_test(test_lifetime), flow_test(test_min_rate),   flow_test(test_set_early),
+        flow_test(test_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+/* conduit connect: standard input to the peer, the peer to standard output. The addresses of a name are
+ * tried one after the other. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tools/tool.h"
+
+static struct connection {
+    const struct settings *settings;
+    struct cdt_reactor *reactor;
+    struct cdt_context *context;
+    struct targets targets;
+    size_t next; /* target to be tried next */
+    struct cdt_flow *network, *local;
+    struct cdt_signal user;
+    int status; /* of the program */
+} connection;
+
+static void end(int status)
+{
+    connection.status = status;
+    cdt_reactor_stop(connection.reactor);
+}
+
+/* ---- the relay ----------------------------------------------------------------------------------- */
+
+/* Standard input or output failed: whatever is under way has nowhere to go, and the peer shall not take
+ * what it got for the whole. */
+static void on_local_failure(int status)
+{
+    cdt_flow_abort(connection.local, status, NULL);
+    cdt_flow_abort(connection.network, -ECANCELED, NULL);
+}
+
+static void on_done(struct cdt_flow *local, struct cdt_flow *network,
+                    const struct cdt_relay_result *result, void *arg)
+{
+    (void)local, (void)arg;
+    int status = EXIT_DONE;
+    if (stdio_failed())
+        status = complain(stdio_failed(), cdt_strerror(result->status_a));
+    else if (result->status_b)
+        status = complain(connection.targets.text, cdt_flow_error(network));
+    tell(connection.settings, "sent %llu bytes, received %llu",
+         (unsigned long long)result->bytes_a_to_b, (unsigned long long)result->bytes_b_to_a);
+    end(status);
+}
+
+static const struct cdt_handler local_handler = {.size = sizeof local_handler};
+
+static void on_open(struct cdt_flow *flow)
+{
+    char peer[CDT_ADDR_TEXT];
+    struct cdt_addr addr = {0};
+    cdt_flow_dst(flow, &addr);
+    tell(connection.settings, "%s: connected to %s", connection.targets.text,
+         cdt_addr_format(&addr, peer));
+    int status =
+        stdio_flow(connection.reactor, &local_handler, on_local_failure, &connection.local);
+    if (status) {
+        complain(stdio_failed() ? stdio_failed() : "standard input", cdt_strerror(status));
+    } else {
+        status = cdt_flow_relay(connection.local, flow, on_done, NULL);
+        if (status == 0)
+            return;
+        cdt_flow_abort(connection.local, status, NULL);
+        complain(connection.targets.text, cdt_strerror(status));
+    }
+    connection.next = connection.targets.count;
+    cdt_flow_abort(flow, 0, NULL);
+    connection.status = EXIT_FAILED;
+}
+
+/* ---- connecting ---------------------------------------------------------------------------------- */
+
+static void connect_next(void);
+
+static void on_close(struct cdt_flow *flow, int status)
+{
+    if (status && connection.next < connection.targets.count) {
+        tell(connection.settings, "%s: %s", connection.targets.text, cdt_flow_error(flow));
+        connect_next();
+    } else {
+        end(status ? complain(connection.targets.text, cdt_flow_error(flow)) : connection.status);
+    }
+}
+
+static const struct cdt_handler network_handler = {
+    .size = sizeof network_handler,
+    .on_open = on_open,
+    .on_close = on_close,
+};
+
+static void connect_next(void)
+{
+    const struct cdt_endp *endp = connection.targets.endps[connection.next++];
+    const int status =
+        cdt_connect_endp(connection.context, endp, NULL, &network_handler, &connection.network);
+    if (status)
+        end(complain(connection.targets.text, cdt_strerror(status)));
+}
+
+static void on_user(struct cdt_signal *signal, int number)
+{
+    uint64_t in, out;
+    (void)signal, (void)number;
+    stdio_counters(&in, &out);
+    fprintf(stderr, "counters: %s: sent %llu, received %llu\n", connection.targets.text,
+            (unsigned long long)in, (unsigned long long)out);
+}
+
+static int run(void)
+{
+    connection.user.fn = on_user;
+    int status = cdt_signal_add(connection.reactor, &connection.user, SIGUSR1);
+    if (status)
+        return complain("signals", cdt_strerror(status));
+    connect_next();
+    status = cdt_reactor_run(connection.reactor);
+    cdt_signal_remove(&connection.user);
+    return status ? complain("reactor", cdt_strerror(status)) : connection.status;
+}
+
+int connect_run(struct settings *settings)
+{
+    const char *text = settings->texts[0];
+    connection.settings = settings;
+    int status = targets_read(settings, text, false, &connection.targets);
+    if (status)
+        return status;
+    status = targets_check(text, connection.targets.endps[0], false);
+    if (status == 0)
+        status = setup(settings, &connection.reactor, &connection.context);
+    if (status == 0) {
+        status = run();
+        teardown(connection.reactor, connection.context);
+    }
+    targets_free(&connection.targets);
+    /* The last chance of a file system to say that it did not keep what was written. */
+    if (close(STDOUT_FILENO) < 0 && status == 0)
+        status = complain("standard output", cdt_strerror(-errno));
+    return status;
+}

@@ -1,0 +1,128 @@
+/* What the program says: one line an error, lines to standard output, and the library's log. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/tool.h"
+
+enum { LINE = 4096 };
+
+/* A line in one write, so that lines of several processes stay whole. */
+static int write_line(int fd, const char *line, size_t length)
+{
+    while (length) {
+        const ssize_t written = write(fd, line, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        line += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+/* Appends text; bytes that would break the line, or the terminal, as \xHH. */
+static size_t append(char line[LINE], size_t length, const char *text)
+{
+    for (; *text && length < LINE - 8; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        if (byte >= ' ' && byte != 127)
+            line[length++] = (char)byte;
+        else
+            length += (size_t)snprintf(line + length, 5, "\\x%02x", byte);
+    }
+    return length;
+}
+
+static void print_error(const char *what, const char *why)
+{
+    char line[LINE];
+    size_t length = append(line, 0, "conduit: ");
+    if (what) {
+        length = append(line, length, what);
+        length = append(line, length, ": ");
+    }
+    length = append(line, length, why);
+    line[length++] = '\n';
+    (void)!write_line(STDERR_FILENO, line, length);
+}
+
+int complain(const char *what, const char *why)
+{
+    print_error(what, why);
+    return EXIT_FAILED;
+}
+
+int misuse(const char *what, const char *why, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, why);
+    vsnprintf(text, sizeof text, why, arguments);
+    va_end(arguments);
+    print_error(what, text);
+    return EXIT_USAGE;
+}
+
+void tell(const struct settings *settings, const char *format, ...)
+{
+    char text[512];
+    if (!settings->verbose)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    print_error(NULL, text);
+}
+
+int say(const char *line)
+{
+    const int status = write_line(STDOUT_FILENO, line, strlen(line));
+    return status ? complain("standard output", cdt_strerror(status)) : 0;
+}
+
+/* ---- the reactor and the context ------------------------------------------------------------------ */
+
+static void log_line(void *user, enum cdt_log_level level, const char *text)
+{
+    const struct settings *settings = user;
+    const enum cdt_log_level most = settings->verbose ? CDT_LOG_INFO
+                                    : settings->quiet ? CDT_LOG_ERROR
+                                                      : CDT_LOG_WARNING;
+    if (level <= most)
+        print_error(NULL, text);
+}
+
+int setup(const struct settings *settings, struct cdt_reactor **reactor,
+          struct cdt_context **context)
+{
+    const struct cdt_reactor_options options = {
+        .size = sizeof options,
+        .log = log_line,
+        .log_user = (void *)(uintptr_t)settings,
+    };
+    const struct cdt_context_options context_options = {
+        .size = sizeof context_options,
+        .flow = settings->flow,
+        .max_active = settings->max_active,
+    };
+    int status = cdt_reactor_new(&options, reactor);
+    if (status)
+        return complain("reactor", cdt_strerror(status));
+    status = cdt_context_new(*reactor, &context_options, context);
+    if (status) {
+        cdt_reactor_free(*reactor);
+        return complain("context", cdt_strerror(status));
+    }
+    return 0;
+}
+
+void teardown(struct cdt_reactor *reactor, struct cdt_context *context)
+{
+    cdt_reactor_free(reactor);
+    cdt_context_free(context);
+}

@@ -1,0 +1,163 @@
+/* The options of all commands: one table, one reader. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/options.h"
+
+/* ---- the table ----------------------------------------------------------------------------------- */
+
+#define AT(member) offsetof(struct settings, member)
+
+enum {
+    LISTENS = SERVE | PROXY,
+    STREAMS = SERVE | CONNECT | PROXY,
+    DIALS = CONNECT | PROXY,
+    NAMES = CONNECT | PROXY | RESOLVE,
+    ALL = STREAMS | RESOLVE | DEMO
+};
+
+static const char no_tls[] = "TLS is not built in";
+static const char no_vchan[] = "vchan is not built in";
+static const char no_names[] = "names are not resolved in this build";
+
+enum { LONGEST = 1000000000 };
+
+static const struct option options[] = {
+    {"--echo", NULL, SERVE, read_answer, 0, ANSWER_ECHO, 0, "answer the input (default)"},
+    {"--discard", NULL, SERVE, read_answer, 0, ANSWER_DISCARD, 0, "answer nothing"},
+    {"--source", "BYTES", SERVE, read_source, 0, 0, 0, "answer BYTES bytes, then end of stream"},
+    {"--max-active", "N", LISTENS, read_unsigned, AT(max_active), 0, UINT_MAX,
+     "connections at once over all listeners; 0: unlimited (default)"},
+    {"--backlog", "N", LISTENS, read_unsigned, AT(backlog), 1, INT_MAX,
+     "clients that wait in the kernel; default 4096"},
+    {"--connect-timeout", "S", DIALS, read_timeout, AT(flow.connect_timeout), 0, LONGEST,
+     "seconds to connect; 0: no limit; default 30"},
+    {"--handshake-timeout", "S", STREAMS, read_timeout, AT(flow.handshake_timeout), 0, LONGEST,
+     "seconds for handshakes; 0: no limit; default 10"},
+    {"--idle-timeout", "S", STREAMS, read_timeout, AT(flow.idle_timeout), 0, LONGEST,
+     "seconds without payload; 0: no limit (default)"},
+    {"--linger", "S", STREAMS, read_linger, AT(flow.linger_timeout), 0, LONGEST,
+     "seconds from our end of stream to the peer's; default 5"},
+    {"--timeout", "S", STREAMS, read_timeout, AT(flow.lifetime), 0, LONGEST,
+     "seconds that a connection may live; 0: no limit (default)"},
+    {"--drain", "S", LISTENS, read_seconds, AT(drain), 0, LONGEST,
+     "seconds that SIGTERM or SIGINT wait for connections; default 10"},
+    {"--bind", "ADDR|IFACE", STREAMS, read_bind, 0, 0, 0,
+     "connect from, and listen on, this address or interface"},
+    {"--keepalive", "AFTER,INTERVAL,PROBES", STREAMS, read_keepalive, 0, 0, 0,
+     "TCP keepalive, seconds; default 60,15,4"},
+    {"--reuseport", NULL, LISTENS, set_flag, AT(reuseport), 0, 0, "share a port between processes"},
+    {"--unix-mode", "MODE", LISTENS, read_mode, AT(unix_mode), 0, 0,
+     "mode of a Unix socket, octal"},
+    {"--sexp", "human|machine", RESOLVE, read_sexp, 0, 0, 0, "form of the output"},
+    {"--json", NULL, RESOLVE, set_flag, AT(json), 0, 0, "one JSON object a line"},
+    {"-v", NULL, ALL, set_flag, AT(verbose), 0, 0, "more on standard error"},
+    {"-q", NULL, ALL, set_flag, AT(quiet), 0, 0, "less on standard error"},
+
+    {"--read-size", "N", STREAMS, not_built_in, 0, 0, 0, no_vchan},
+    {"--write-size", "N", STREAMS, not_built_in, 0, 0, 0, no_vchan},
+    {"--vchan", "xen|local|none", STREAMS, read_backend, 0, 0, 0, no_vchan},
+    {"--tls", "wolfssl|openssl|none", STREAMS, read_backend, 0, 0, 0, no_tls},
+    {"--cert", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--key", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--key-password-file", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--ca", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--insecure", NULL, DIALS, not_built_in, 0, 0, 0, no_tls},
+    {"--server-name", "NAME", DIALS, not_built_in, 0, 0, 0, no_tls},
+    {"--alpn", "LIST", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--client-ca", "FILE", LISTENS, not_built_in, 0, 0, 0, no_tls},
+    {"--min-tls", "1.2|1.3", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--ciphers", "LIST", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--crl", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
+    {"--pin", "SHA256", DIALS, not_built_in, 0, 0, 0, no_tls},
+    {"--dns", "SERVERS", NAMES, not_built_in, 0, 0, 0, no_names},
+    {"--rewrite", "SUFFIX=ENDPOINT", NAMES, not_built_in, 0, 0, 0, no_names},
+};
+
+static const struct option *const options_end = options + sizeof options / sizeof *options;
+
+void options_print(const struct command *command)
+{
+    if (*command->arguments != '[')
+        return;
+    printf("\noptions:\n");
+    for (const struct option *option = options; option < options_end; option++) {
+        char line[64];
+        if (!(option->commands & command->bit) || option->read == not_built_in)
+            continue;
+        snprintf(line, sizeof line, "%s %s", option->name, option->value ? option->value : "");
+        printf("  %-33s %s\n", line, option->text);
+    }
+}
+
+/* ---- reading ------------------------------------------------------------------------------------- */
+
+/* The option of an argument's name, which may be followed by = and the value. */
+static const struct option *find(const char *argument, size_t length)
+{
+    for (const struct option *option = options; option < options_end; option++) {
+        if (strlen(option->name) == length && memcmp(option->name, argument, length) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+/* Reads one option; *next is the argument behind it, and moves if it is the value. */
+static int read_option(char **arguments, int *next, struct settings *settings)
+{
+    char *argument = arguments[0],
+         *equals = strncmp(argument, "--", 2) ? NULL : strchr(argument, '=');
+    const size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
+    const struct option *option = find(argument, length);
+    const char *value = NULL;
+    if (!option)
+        return misuse(argument, "unknown option");
+    if (!(option->commands & settings->command->bit))
+        return misuse(option->name, "not an option of %s", settings->command->name);
+    if (!option->value && equals)
+        return misuse(argument, "this option takes no value");
+    if (option->value) {
+        value = equals ? equals + 1 : arguments[1];
+        if (!value)
+            return misuse(option->name, "expected %s", option->value);
+        *next += !equals;
+    }
+    const char *wrong = option->read(option, value, settings, (char *)settings + option->target);
+    if (!wrong)
+        return 0;
+    char what[256];
+    snprintf(what, sizeof what, "%s%s%.200s", option->name, value ? " " : "", value ? value : "");
+    return misuse(what, "%s", wrong);
+}
+
+int options_read(int argc, char **argv, const struct command *command, struct settings *settings)
+{
+    bool only_texts = false;
+    settings->command = command;
+    settings->texts = argv;
+    settings->flow.size = sizeof settings->flow;
+    for (int i = 0; i < argc;) {
+        char *argument = argv[i];
+        int next = i + 1;
+        if (only_texts || argument[0] != '-' || argument[1] == 0) {
+            argv[settings->count++] = argument; /* never beyond i */
+        } else if (strcmp(argument, "--") == 0) {
+            only_texts = true;
+        } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            settings->help = true;
+            return 0;
+        } else {
+            const int status = read_option(argv + i, &next, settings);
+            if (status)
+                return status;
+        }
+        i = next;
+    }
+    if (settings->count < command->min_texts)
+        return misuse(command->name, "expected %s", command->arguments);
+    if (settings->count > command->max_texts)
+        return misuse(argv[command->max_texts], "one argument too many: expected %s %s",
+                      command->name, command->arguments);
+    return 0;
+}
