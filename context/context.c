@@ -77,8 +77,10 @@ int cdt_connect_endp(struct cdt_context *context, const struct cdt_endp *endp,
                      struct cdt_flow **flow)
 {
     const struct context_row *row = row_of(endp);
-    if (!context || !row || !handler || !flow)
+    if (!context)
         return -EINVAL;
+    if (!row || !handler || !flow)
+        return context_fail(context, -EINVAL, cdt_strerror(-EINVAL));
     int status;
     if (row->connect)
         status = row->connect(context, endp, options ? options : &context->flow, handler, flow);
@@ -86,6 +88,14 @@ int cdt_connect_endp(struct cdt_context *context, const struct cdt_endp *endp,
         status =
             context_failed_flow(context->reactor, -EPROTONOSUPPORT, row->no_connect, handler, flow);
     return context_fail(context, status, cdt_strerror(status));
+}
+
+static bool is_zero(const void *memory, size_t length)
+{
+    const uint8_t *bytes = memory;
+    while (length > 0 && bytes[length - 1] == 0)
+        length--;
+    return length == 0;
 }
 
 /* The options with the context's limit in the first free place. */
@@ -118,7 +128,7 @@ int cdt_serve_endp(struct cdt_context *context, const struct cdt_endp *endp,
         memcpy(&mine, options, options->size < sizeof mine ? options->size : sizeof mine);
         mine.size = sizeof mine;
     }
-    if (mine.flow.size == 0)
+    if (is_zero(&mine.flow, sizeof mine.flow))
         mine.flow = context->flow;
     if (add_limit(context, &mine) != 0)
         return context_fail(context, -EINVAL, "no place for the context's limit");

@@ -298,12 +298,24 @@ void server_accept_batch(struct cdt_server *server)
         server_defer(server, WORK_ACCEPT);
 }
 
+/* What server_arm() or server_disarm() has asked for is not in force. A listener that would be deaf waits
+ * as for a descriptor, and is armed again after that; one that would wake us for nothing is disarmed
+ * again at once. */
+static void mask_refused(struct cdt_server *server)
+{
+    if (server->armed)
+        starve(server, NULL, -ENOMEM);
+    else
+        cdt_watch_modify(&server->watch, 0);
+}
+
 void server_on_watch(struct cdt_watch *watch, unsigned events)
 {
     struct cdt_server *server = cdt_container_of(watch, struct cdt_server, watch);
 
-    (void)events;
-    if (server->armed)
+    if (events == CDT_ERROR)
+        mask_refused(server);
+    else if (server->armed)
         server_accept_batch(server);
 }
 

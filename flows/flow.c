@@ -125,6 +125,7 @@ void flow_begin(struct cdt_flow *flow)
 {
     if (flow->state != CDT_CONNECTING) return;
     flow->flags = (flow->flags & ~(uint32_t)FLOW_CONNECTED) | FLOW_WRITABLE;
+    if (flow->carrier.fd < 0) flow->flags |= FLOW_READABLE; /* nobody has told yet */
     if (!flow->top) {
         flow_opened(flow);
         return;
@@ -138,10 +139,12 @@ void flow_begin(struct cdt_flow *flow)
 /* What was asked of the flow before it was open. */
 static void do_wanted(struct cdt_flow *flow, uint32_t wanted)
 {
-    if (wanted & FLOW_CLOSE_WANTED)
+    if (wanted & FLOW_CLOSE_WANTED) {
+        flow->flags |= FLOW_SHUT_READ; /* it never hears on_open, so nothing else either */
         cdt_flow_close(flow);
-    else if (wanted & FLOW_FIN_WANTED)
+    } else if (wanted & FLOW_FIN_WANTED) {
         cdt_flow_shutdown(flow, CDT_SHUT_WRITE);
+    }
 }
 
 void flow_opened(struct cdt_flow *flow)
@@ -175,8 +178,8 @@ static void look_connected(struct cdt_flow *flow)
     int result = 0;
     if (!(flow->flags & FLOW_CONNECTED) && flow->ops->connected)
         result = flow->ops->connected(&flow->carrier);
-    if (result == -EAGAIN) { /* what was told so far means nothing */
-        flow->flags &= ~(uint32_t)(FLOW_READABLE | FLOW_WRITABLE | FLOW_READ_END | FLOW_HUNG);
+    if (result == -EAGAIN) { /* what was told of writing so far means nothing */
+        flow->flags &= ~(uint32_t)(FLOW_WRITABLE | FLOW_READ_END | FLOW_HUNG);
         return;
     }
     if (result)
@@ -200,7 +203,8 @@ static void check_writable(struct cdt_flow *flow)
     struct flow_hub *hub = flow->config->hub;
     if (!flow_writable_due(flow)) return;
     flow->flags &= ~(uint32_t)FLOW_ABOVE;
-    if (!flow->handler->on_writable || !flow_may_write(flow)) return;
+    /* Also if nothing can be written any more: who has paused until now must go on to hear of the end. */
+    if (!flow->handler->on_writable || flow->state >= CDT_CLOSING) return;
     flow_enter_callback(hub);
     flow->handler->on_writable(flow);
     flow_leave_callback(hub);
@@ -334,10 +338,22 @@ int cdt_flow_close(struct cdt_flow *flow)
         return 0;
     }
     flow_change(flow, FLOW_EV_CLOSE);
+    if (flow->flags & FLOW_FIN_SENT) flow->active = cdt_reactor_now(flow->config->hub->reactor);
     flow_end_stream(flow);
     if (flow_has_input(flow)) flow_schedule(flow);
     flow_update_timer(flow);
     return 0;
+}
+
+/* Who aborts with the -EPIPE that a write gave does not know the reason; the carrier may. */
+static int abort_status(struct cdt_flow *flow, int status)
+{
+    if (status != -EPIPE) return status;
+    if (flow->flags & FLOW_BROKEN) return flow->status;
+    int known = 0;
+    if ((flow->flags & FLOW_HUNG) && flow->ops->connected)
+        known = flow->ops->connected(&flow->carrier);
+    return known && known != -EAGAIN ? known : status;
 }
 
 int cdt_flow_abort(struct cdt_flow *flow, int status, const char *text)
@@ -345,7 +361,7 @@ int cdt_flow_abort(struct cdt_flow *flow, int status, const char *text)
     if (!flow_usable(flow) || status > 0) return -EINVAL;
     if (flow->state == CDT_CLOSED) return 0;
     flow->flags |= FLOW_RESET;
-    flow_end(flow, status, text);
+    flow_end(flow, abort_status(flow, status), text);
     return 0;
 }
 

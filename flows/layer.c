@@ -221,10 +221,19 @@ void cdt_layer_consume(struct cdt_layer *layer, size_t length)
     if (length) layer->flow->config->hub->consumed = true;
 }
 
+/* The parts as carriers want them: FLOW_IOV at the most, none empty. */
 int cdt_layer_write(struct cdt_layer *layer, const struct iovec *parts, int count)
 {
-    if (layer->below) return layer->below->ops->write(layer->below, parts, count);
-    return flow_output(layer->flow, parts, count);
+    struct iovec piece[FLOW_IOV];
+    int used = 0, result = 0;
+    for (int i = 0; i < count && result == 0; i++) {
+        if (parts[i].iov_len) piece[used++] = parts[i];
+        if (used == 0 || (used < FLOW_IOV && i + 1 < count)) continue;
+        result = layer->below ? layer->below->ops->write(layer->below, piece, used)
+                              : flow_output(layer->flow, piece, used);
+        used = 0;
+    }
+    return result;
 }
 
 void cdt_layer_error(struct cdt_layer *layer, const char *text)

@@ -104,11 +104,14 @@ static int prepare_file(struct unix_file *file, const struct cdt_server_options 
     struct stat made;
     int error = 0;
 
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &made))
+    if (fd < 0 || fstat(fd, &made)) { /* not to be known again, but it was made just now, by us */
         error = -errno;
-    if (!error && !S_ISSOCK(made.st_mode))
+        unlinkat(file->folder, file->name, 0);
+        if (fd >= 0)
+            close(fd);
+        return error;
+    }
+    if (!S_ISSOCK(made.st_mode))
         error = -EADDRINUSE;
     file->device = made.st_dev;
     file->inode = made.st_ino;

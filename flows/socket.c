@@ -74,6 +74,7 @@ void socket_unmap(struct cdt_addr *addr)
 
 int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr)
 {
+    if (carrier->fd < 0) return -ENOTCONN;
     addr->length = sizeof(struct sockaddr_un);
     int (*ask)(int, struct sockaddr *, socklen_t *) = peer ? getpeername : getsockname;
     if (ask(carrier->fd, &addr->any, &addr->length)) {

@@ -172,21 +172,22 @@ static ssize_t unix_write(struct cdt_carrier *carrier, const void *data, size_t 
 
 /* ---- receiving descriptors ----------------------------------------------------------------------- */
 
-/* Keeps received descriptors; those there is no memory for are closed. */
-static void arrived(struct unix_state *state, const int *fds, int count)
+/* Keeps received descriptors: 0, or -ENOMEM, and they are closed. */
+static int arrived(struct unix_state *state, const int *fds, int count)
 {
     if (state->arrived_count + count > state->arrived_room) {
         int room = state->arrived_count + count + CDT_MAX_FDS;
         int *larger = mem_realloc(state->arrived, sizeof(int) * (size_t)room);
         if (!larger) {
             close_fds(fds, count);
-            return;
+            return -ENOMEM;
         }
         state->arrived = larger;
         state->arrived_room = room;
     }
     memcpy(state->arrived + state->arrived_count, fds, sizeof(int) * (size_t)count);
     state->arrived_count += count;
+    return 0;
 }
 
 static void take_arrived(struct unix_state *state, int *fds, int count)
@@ -230,15 +231,19 @@ static ssize_t unix_read_fds(struct cdt_carrier *carrier, void *data, size_t len
         close_fds(state->arrived, state->stale);
         take_arrived(state, NULL, state->stale);
     }
+    /* Bytes whose descriptors are lost must not pass for bytes without: the flow ends. The kernel
+     * drops descriptors if we may have no more of them. */
+    int result = message.msg_flags & MSG_CTRUNC ? -EMFILE : 0;
     for (struct cmsghdr *h = CMSG_FIRSTHDR(&message); h; h = CMSG_NXTHDR(&message, h)) {
         if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
         int fds[253];
         size_t size = h->cmsg_len - CMSG_LEN(0);
         memcpy(fds, CMSG_DATA(h), size);
-        arrived(state, fds, (int)(size / sizeof(int)));
+        int error = arrived(state, fds, (int)(size / sizeof(int)));
+        if (error) result = error;
     }
     state->stale = state->arrived_count;
-    return n;
+    return result ? result : n;
 }
 
 /* ---- connecting ---------------------------------------------------------------------------------- */

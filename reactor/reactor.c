@@ -15,9 +15,19 @@ static void in_child(void)
     signal_in_child();
 }
 
-static void watch_forks(void)
+/* Once in a process; 0 or a negative errno. */
+static int watch_forks(void)
 {
-    (void)pthread_atfork(signal_before_fork, signal_after_fork, in_child);
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static bool watched;
+    int error = 0;
+
+    pthread_mutex_lock(&mutex);
+    if (!watched)
+        error = pthread_atfork(signal_before_fork, signal_after_fork, in_child);
+    watched = !error;
+    pthread_mutex_unlock(&mutex);
+    return -error;
 }
 
 /* Options of a shorter, older struct leave the rest at its default; a longer, newer one is taken as
@@ -100,14 +110,15 @@ static void release(struct cdt_reactor *reactor)
 
 int cdt_reactor_new(const struct cdt_reactor_options *options, struct cdt_reactor **result)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct cdt_reactor_options copy;
     struct cdt_reactor *reactor;
     int error;
 
     if (!result || copy_options(&copy, options))
         return -EINVAL;
-    pthread_once(&once, watch_forks);
+    error = watch_forks();
+    if (error)
+        return error;
     reactor = mem_zalloc(sizeof *reactor + copy.max_events * sizeof *reactor->events);
     if (!reactor)
         return -ENOMEM;

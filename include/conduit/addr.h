@@ -25,7 +25,7 @@ struct cdt_addr {
 };
 
 /* The longest text of cdt_addr_format(), with its final 0. */
-#define CDT_ADDR_TEXT 160
+#define CDT_ADDR_TEXT 440
 
 /* Reads a numeric IP address: "127.0.0.1", "::1", "fe80::1%eth0" (scope by interface name or number).
  * IPv4 only in four decimal parts. -EINVAL if it is none, -ENODEV if the scope's interface does not

@@ -77,7 +77,8 @@ CDT_API int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carri
                              const struct cdt_handler *handler, struct cdt_flow **flow);
 
 /* Tells the flow that its carrier may be read or written again (CDT_READ, CDT_WRITE), connected
- * included. The flow looks in this turn or the next; telling too often does no harm. */
+ * included. The flow looks in this turn or the next; telling too often does no harm. Not from inside
+ * the carrier's own read or write: what they return counts. */
 CDT_API int cdt_carrier_ready(struct cdt_flow *flow, unsigned events);
 
 /* The carrier of a flow, if it is of these operations; else NULL. */
@@ -117,8 +118,8 @@ struct cdt_layer_ops {
 
 /* Puts a layer on top of what the flow has, at once or, while it is connecting or handshaking, as soon
  * as what lies below is open. The flow is handshaking until the layer says otherwise; then on_open
- * comes. What the user writes meanwhile waits. Errors: -EINVAL, -ENOMEM, -EPIPE. If it fails, the
- * context stays yours. */
+ * comes. What the user writes meanwhile waits, and goes through all layers that are there by then. At most 4 layers. Errors: -EINVAL, -ENOMEM, -EPIPE,
+ * -EALREADY (the flow belongs to a relay). If it fails, the context stays yours. */
 CDT_API int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context);
 
 CDT_API void *cdt_layer_context(const struct cdt_layer *layer);
@@ -126,7 +127,9 @@ CDT_API struct cdt_flow *cdt_layer_flow(const struct cdt_layer *layer);
 
 /* Shows the bytes that have arrived below, without taking them; reads from below if there are none.
  * Returns their number, 0 at the end of the stream below, -EAGAIN, or a negative code. Only from inside
- * handshake and read. Valid until the next call of a cdt_layer function on this layer. */
+ * handshake and read. Valid until the next call of a cdt_layer function on this layer. New bytes are
+ * read only when all that was shown has been taken: a layer that needs more than it is shown takes what
+ * there is and keeps it. */
 CDT_API ssize_t cdt_layer_peek(struct cdt_layer *layer, const uint8_t **data);
 
 /* Takes `length` of the bytes that peek showed. What is not taken is kept. */

@@ -18,7 +18,7 @@ enum cdt_error {
     CDT_ESTALLED,        /* queued bytes could not be sent for the write-stall timeout */
     CDT_EHANDSHAKE,      /* a layer's handshake did not end within the handshake timeout */
     CDT_EDRAIN,          /* the server stopped and its deadline has passed */
-    CDT_EFILTERED,       /* the accept filter refused the peer */
+    CDT_EFILTERED,       /* on_accept refused the connection without saying why */
     CDT_ESHED,           /* accepted and reset, because no descriptor was free */
     CDT_ELAST            /* one past the last */
 };

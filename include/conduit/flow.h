@@ -18,7 +18,7 @@
  *
  * CORK
  *   Inside a flow's callback, what you write is held until that callback returns, until you write to
- *   another flow, or until 16 KiB are held; then it goes out in one system call. Outside of flow
+ *   another flow, or until 16 KiB of copies are held (a first write of lent bytes is not copied); then it goes out in one system call. Outside of flow
  *   callbacks, writes go out at once. cdt_flow_flush() and the _nodelay calls never wait.
  *
  * Conventions: <conduit/version.h>. */
@@ -52,7 +52,8 @@ struct cdt_handler {
     /* The peer ended its stream in order, all data has been delivered. You may still write; then
      * close. Without it, the flow is closed. */
     void (*on_eof)(struct cdt_flow *flow);
-    /* A write returned 1, and now no more than the low watermark is queued. */
+    /* A write returned 1, and now no more than the low watermark is queued. It also comes when the
+     * flow can send no more (writes give -EPIPE): a paused one that waits for it is to resume. */
     void (*on_writable)(struct cdt_flow *flow);
     /* The end. `status` 0: both sides ended in order; else a negative code, cdt_flow_error() has the
      * sentence. Addresses and your area are still there; the flow is freed when it returns. */
@@ -77,8 +78,9 @@ struct cdt_flow_options {
     uint64_t connect_timeout;     /* 30 s; then -ETIMEDOUT */
     uint64_t handshake_timeout;   /* 10 s for all layers; -CDT_EHANDSHAKE */
     uint64_t write_stall_timeout; /* 60 s with bytes queued and none taken; -CDT_ESTALLED */
-    uint64_t linger_timeout;      /* 5 s from our end of stream, once sent, to the peer's. Then the flow
-                                   * ends with 0, or -ETIMEDOUT if the peer has not acknowledged all */
+    uint64_t linger_timeout;      /* 5 s from our end of stream, once sent, or from the close if that was
+                                   * later, to the peer's end. Then the flow ends with 0, or -ETIMEDOUT
+                                   * if the peer has not acknowledged all */
     uint64_t idle_timeout;        /* off; payload in either direction counts, the time rests while
                                    * output is queued; -CDT_EIDLE */
     uint64_t lifetime;            /* off; from accept or connect; -CDT_ELIFETIME */
@@ -92,15 +94,17 @@ struct cdt_flow_options {
      * comes at `low_watermark`; a write that would exceed `hard_limit` returns -ENOBUFS. */
     size_t high_watermark; /* 64 KiB */
     size_t low_watermark;  /* a quarter of the high one */
-    size_t hard_limit;     /* 16 MiB */
+    size_t hard_limit;     /* 16 MiB; at most 1 GiB, at least the high watermark */
 
     /* TCP. Other carriers ignore these. */
-    enum cdt_switch nodelay;        /* default on */
-    enum cdt_switch keepalive;      /* default on */
-    struct cdt_keepalive keepalive_times; /* default {60, 15, 4}; all zero: default */
+    enum cdt_switch nodelay;        /* default on; off leaves an adopted socket as it is */
+    enum cdt_switch keepalive;      /* default on; the same */
+    struct cdt_keepalive keepalive_times; /* default {60, 15, 4}, each for itself; at most
+                                           * {32767, 32767, 127} */
     uint64_t user_timeout;          /* TCP_USER_TIMEOUT, ns; 0: the kernel's */
     unsigned notsent_lowat;         /* TCP_NOTSENT_LOWAT, bytes; 0: the kernel's */
-    enum cdt_switch fastopen;       /* TCP Fast Open, both sides; default off */
+    enum cdt_switch fastopen;       /* TCP Fast Open, both sides; default off. A client's flow opens at
+                                     * once, and is connected by its first write */
     unsigned send_buffer, receive_buffer; /* SO_SNDBUF, SO_RCVBUF; 0: the kernel's own tuning */
     struct cdt_addr source;         /* connect from this address; other families are refused with
                                      * -EAFNOSUPPORT; length 0: none */
@@ -186,12 +190,14 @@ CDT_API int cdt_flow_unread(struct cdt_flow *flow, const void *data, size_t leng
 
 /* Ends our side in order: what was written is sent, then the remote is told. on_read and on_eof go on,
  * a pause is lifted, and on_close comes when the peer has ended its side too, or the linger timeout is
- * over. Idempotent. 0. */
+ * over. A flow closed before it was open still sends what was written, but hears only on_close.
+ * Idempotent. 0. */
 CDT_API int cdt_flow_close(struct cdt_flow *flow);
 
 /* Ends the flow now: what is queued is thrown away, the peer gets a reset where the carrier has one.
  * `status` (0, or a negative code) and `text` (copied; NULL: the status' own) reach on_close and the
- * server's on_error. */
+ * server's on_error. An -EPIPE, as writes give it, is replaced by the carrier's reason if there is one:
+ * -ECONNRESET. */
 CDT_API int cdt_flow_abort(struct cdt_flow *flow, int status, const char *text);
 
 enum cdt_how { CDT_SHUT_READ = 1, CDT_SHUT_WRITE = 2, CDT_SHUT_BOTH = 3 };
@@ -260,7 +266,7 @@ CDT_API struct cdt_server *cdt_flow_server(const struct cdt_flow *flow);
 CDT_API const char *cdt_flow_error(const struct cdt_flow *flow);
 
 /* Addresses of the peer and of ourselves; length 0 where the carrier has none. Kept until on_close has
- * returned. -EINVAL, -ENOTCONN (still connecting). */
+ * returned. -EINVAL, -ENOTCONN (still connecting, and the carrier does not know yet). */
 CDT_API int cdt_flow_dst(const struct cdt_flow *flow, struct cdt_addr *addr);
 CDT_API int cdt_flow_src(const struct cdt_flow *flow, struct cdt_addr *addr);
 

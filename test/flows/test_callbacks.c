@@ -28,7 +28,8 @@ static void act_abort(struct cdt_flow *flow)
 static void act_abort_peer(struct cdt_flow *flow)
 {
     (void)flow;
-    if (scene.probe[1].flow) cdt_flow_abort(scene.probe[1].flow, 0, NULL);
+    if (scene.probe[1].flow)
+        cdt_flow_abort(scene.probe[1].flow, 0, NULL);
 }
 
 static void act_pause(struct cdt_flow *flow)
@@ -90,8 +91,8 @@ static void act_abort_others(struct cdt_flow *flow)
     assert_int_equal(scene.probe[2].closed + scene.probe[3].closed, 0);
 }
 
-static void relay_done(struct cdt_flow *a, struct cdt_flow *b, const struct cdt_relay_result *result,
-                       void *arg)
+static void relay_done(struct cdt_flow *a, struct cdt_flow *b,
+                       const struct cdt_relay_result *result, void *arg)
 {
     (void)result, (void)arg;
     for (int i = 0; i < 3; i++) {
@@ -112,7 +113,8 @@ static void act_relay(struct cdt_flow *flow)
 static void act_detach(struct cdt_flow *flow)
 {
     int fd = cdt_flow_detach(flow);
-    if (fd >= 0) close(fd);
+    if (fd >= 0)
+        close(fd);
 }
 
 static void act_settings(struct cdt_flow *flow)
@@ -154,16 +156,17 @@ static void act_all(struct cdt_flow *flow)
 }
 
 static act_fn *const acts[] = {
-    act_close,        act_abort,  act_abort_peer, act_pause,    act_handler, act_push,
-    act_unread,       act_write,  act_make,       act_relay,    act_detach,  act_settings,
-    act_abort_others, act_reactor, act_shutdown,  act_all,
+    act_close,        act_abort,   act_abort_peer, act_pause, act_handler, act_push,
+    act_unread,       act_write,   act_make,       act_relay, act_detach,  act_settings,
+    act_abort_others, act_reactor, act_shutdown,   act_all,
 };
 
 static act_fn *present;
 
 static void act(struct probe *probe)
 {
-    if (scene.acted++) return;
+    if (scene.acted++)
+        return;
     present(probe->flow);
 }
 
@@ -177,7 +180,8 @@ static void act_written(void *arg, int status)
 {
     (void)status;
     struct probe *probe = arg;
-    if (probe->flow) act(probe);
+    if (probe->flow)
+        act(probe);
 }
 
 enum { ON_OPEN, ON_READ, ON_EOF, ON_WRITABLE, ON_CLOSE, WRITTEN, CALLBACKS };
@@ -192,25 +196,34 @@ static void run(int callback)
     memset(&scene, 0, sizeof scene);
     scene.reactor = test_reactor();
     struct probe *probe = scene.probe;
-    if (callback == ON_OPEN) probe[0].on_open = act;
-    if (callback == ON_READ) probe[0].on_read = act_read;
-    if (callback == ON_EOF) probe[0].on_eof = act;
-    if (callback == ON_WRITABLE) probe[0].on_writable = act;
-    if (callback == ON_CLOSE) probe[0].on_close = act;
+    if (callback == ON_OPEN)
+        probe[0].on_open = act;
+    if (callback == ON_READ)
+        probe[0].on_read = act_read;
+    if (callback == ON_EOF)
+        probe[0].on_eof = act;
+    if (callback == ON_WRITABLE)
+        probe[0].on_writable = act;
+    if (callback == ON_CLOSE)
+        probe[0].on_close = act;
     /* others first: what happens to them may happen while they are in the same batch */
     test_flows(scene.reactor, kind, &options, &probe[2]);
     test_flows(scene.reactor, kind, &options, &probe[0]);
-    if (probe[2].flow) cdt_flow_write(probe[2].flow, "others", 6);
-    if (probe[1].flow) cdt_flow_write(probe[1].flow, "hello", 5);
+    if (probe[2].flow)
+        cdt_flow_write(probe[2].flow, "others", 6);
+    if (probe[1].flow)
+        cdt_flow_write(probe[1].flow, "hello", 5);
     static char large[12000000];
     if (probe[0].flow && callback == WRITTEN)
         cdt_flow_write_nodelay(probe[0].flow, "x", 1, act_written, &probe[0]);
     if (probe[0].flow && callback == ON_WRITABLE)
         assert_true(cdt_flow_write(probe[0].flow, large, sizeof large) != 0);
-    if (probe[1].flow) cdt_flow_shutdown(probe[1].flow, CDT_SHUT_WRITE);
+    if (probe[1].flow)
+        cdt_flow_shutdown(probe[1].flow, CDT_SHUT_WRITE);
     if (callback == ON_CLOSE) {
         settle(scene.reactor);
-        if (probe[0].flow) cdt_flow_abort(probe[0].flow, 0, NULL);
+        if (probe[0].flow)
+            cdt_flow_abort(probe[0].flow, 0, NULL);
     }
     until(scene.reactor, scene.acted);
     settle(scene.reactor);
@@ -223,7 +236,8 @@ static void run(int callback)
         }
     }
     for (int i = 0; i < 4; i++) { /* relayed ones end by themselves, or with the reactor */
-        if (scene.done || present == act_relay) probe[i].flow = NULL;
+        if (scene.done || present == act_relay)
+            probe[i].flow = NULL;
         if (probe[i].flow && present != act_relay) {
             cdt_flow_abort(probe[i].flow, 0, NULL);
             until(scene.reactor, probe[i].closed);
@@ -231,10 +245,12 @@ static void run(int callback)
     }
     assert_int_equal(cdt_reactor_free(scene.reactor), 0);
     for (int i = 0; i < 4; i++) {
-        if (present != act_relay && present != act_handler) assert_int_equal(probe[i].closed, 1);
+        if (present != act_relay && present != act_handler)
+            assert_int_equal(probe[i].closed, 1);
         probe_free(&probe[i]);
     }
-    if (scene.toy.starts) assert_int_equal(scene.toy.freed, 1);
+    if (scene.toy.starts)
+        assert_int_equal(scene.toy.freed, 1);
 }
 
 static void run_all(int callback)

@@ -82,7 +82,8 @@ static void test_shut_read(void **state)
         struct cdt_reactor *reactor = test_reactor();
         struct probe probe[2] = {{0}};
         test_flows(reactor, 'u', NULL, probe);
-        if (paused) cdt_flow_pause(probe[0].flow);
+        if (paused)
+            cdt_flow_pause(probe[0].flow);
         assert_int_equal(cdt_flow_shutdown(probe[0].flow, CDT_SHUT_READ), 0);
         char *data = calloc(1, 4 << 20);
         assert_true(cdt_flow_write(probe[1].flow, data, 4 << 20) >= 0);
@@ -118,10 +119,14 @@ static void test_shut_both(void **state)
         struct probe probe[2] = {{0}};
         test_flows(reactor, 't', NULL, probe);
         cdt_flow_write(probe[0].flow, "end", 3);
-        if (way == 0) cdt_flow_shutdown(probe[0].flow, CDT_SHUT_BOTH);
-        if (way == 1) cdt_flow_shutdown(probe[0].flow, CDT_SHUT_READ);
-        if (way) cdt_flow_shutdown(probe[0].flow, CDT_SHUT_WRITE);
-        if (way == 2) cdt_flow_shutdown(probe[0].flow, CDT_SHUT_READ);
+        if (way == 0)
+            cdt_flow_shutdown(probe[0].flow, CDT_SHUT_BOTH);
+        if (way == 1)
+            cdt_flow_shutdown(probe[0].flow, CDT_SHUT_READ);
+        if (way)
+            cdt_flow_shutdown(probe[0].flow, CDT_SHUT_WRITE);
+        if (way == 2)
+            cdt_flow_shutdown(probe[0].flow, CDT_SHUT_READ);
         assert_int_equal(cdt_flow_state(probe[0].flow), CDT_CLOSING);
         cdt_flow_write(probe[1].flow, "unheard", 7);
         until(reactor, probe[1].eofs);
@@ -153,8 +158,9 @@ static void test_delivered(void **state)
             struct probe probe = {0};
             int sum = 0, end, peer = test_flow(reactor, *kind, NULL, &probe);
             for (size_t at = 0; at < SIZE; at += SIZE / 8) {
-                int result = owned ? cdt_flow_write_owned(probe.flow, data + at, SIZE / 8, released, &sum)
-                                   : cdt_flow_write(probe.flow, data + at, SIZE / 8);
+                int result =
+                    owned ? cdt_flow_write_owned(probe.flow, data + at, SIZE / 8, released, &sum)
+                          : cdt_flow_write(probe.flow, data + at, SIZE / 8);
                 assert_true(result >= 0);
             }
             cdt_flow_close(probe.flow);
@@ -187,7 +193,8 @@ static void test_linger(void **state)
     for (const char *kind = "tu"; *kind; kind++) {
         for (int idle = 0; idle < 2; idle++) {
             struct cdt_flow_options options = short_linger;
-            if (idle) options.idle_timeout = 10 * CDT_SECOND;
+            if (idle)
+                options.idle_timeout = 10 * CDT_SECOND;
             struct cdt_reactor *reactor = test_reactor();
             struct probe probe = {0};
             int peer = test_flow(reactor, *kind, &options, &probe);
@@ -236,7 +243,7 @@ static void test_linger_unacknowledged(void **state)
 static void test_linger_begins_late(void **state)
 {
     (void)state;
-    enum { SIZE = 4 << 20 };
+    enum { SIZE = 12 << 20 };
     struct cdt_reactor *reactor = test_reactor();
     struct probe probe = {0};
     int end, peer = test_flow(reactor, 't', &short_linger, &probe);
@@ -316,11 +323,16 @@ static void test_detach_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(test_half_close_ours),    flow_test(test_close_goes_on_reading),
-        flow_test(test_no_on_eof),          flow_test(test_shut_read),
-        flow_test(test_shut_both),          flow_test(test_delivered),
-        flow_test(test_linger),             flow_test(test_linger_unacknowledged),
-        flow_test(test_linger_begins_late), flow_test(test_detach),
+        flow_test(test_half_close_ours),
+        flow_test(test_close_goes_on_reading),
+        flow_test(test_no_on_eof),
+        flow_test(test_shut_read),
+        flow_test(test_shut_both),
+        flow_test(test_delivered),
+        flow_test(test_linger),
+        flow_test(test_linger_unacknowledged),
+        flow_test(test_linger_begins_late),
+        flow_test(test_detach),
         flow_test(test_detach_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,9 +18,8 @@ static struct cdt_reactor *begin(struct side side[2], const struct cdt_layer_ops
 {
     struct cdt_reactor *reactor = test_reactor();
     struct cdt_flow *flow[2];
-    assert_int_equal(cdt_flow_pair(reactor, 0, NULL, &probe_handler, &probe_handler, &flow[0],
-                                   &flow[1]),
-                     0);
+    assert_int_equal(
+        cdt_flow_pair(reactor, 0, NULL, &probe_handler, &probe_handler, &flow[0], &flow[1]), 0);
     for (int i = 0; i < 2; i++) {
         side[i] = (struct side){.ops = ops, .toy = {.client = i == 0, .key = 0x55}};
         probe_attach(flow[i], &side[i].probe);
@@ -32,7 +31,8 @@ static struct cdt_reactor *begin(struct side side[2], const struct cdt_layer_ops
 static void end(struct cdt_reactor *reactor, struct side side[2])
 {
     for (int i = 0; i < 2; i++) {
-        if (side[i].probe.flow) cdt_flow_abort(side[i].probe.flow, 0, NULL);
+        if (side[i].probe.flow)
+            cdt_flow_abort(side[i].probe.flow, 0, NULL);
     }
     until(reactor, side[0].probe.closed && side[1].probe.closed);
     assert_int_equal(cdt_reactor_free(reactor), 0);
@@ -219,9 +219,11 @@ static const char command[] = "STARTTLS\n";
 static void upgrade(struct probe *probe, const void *data, size_t length)
 {
     struct toy *toy = probe->arg;
-    if (toy->starts || toy->record == 1) return;
+    if (toy->starts || toy->record == 1)
+        return;
     const char *line = memchr(data, '\n', length);
-    if (!line) return;
+    if (!line)
+        return;
     size_t rest = length - (size_t)(line + 1 - (const char *)data);
     toy->record = 1;
     assert_int_equal(cdt_flow_write(probe->flow, "GO\n", 3), 0);
@@ -286,10 +288,12 @@ static void test_pause(void **state)
             unsigned reads = 0;
             until(reactor, side[0].probe.opened && side[1].probe.opened);
             side[0].toy.record = 10;
-            if (pausing) side[1].probe.on_read = pause_each;
+            if (pausing)
+                side[1].probe.on_read = pause_each;
             test_pattern(data, SIZE, 0);
             cdt_flow_write(side[0].probe.flow, data, SIZE);
-            if (!pausing) until(reactor, side[1].probe.length == SIZE);
+            if (!pausing)
+                until(reactor, side[1].probe.length == SIZE);
             while (side[1].probe.length < SIZE) {
                 until(reactor, side[1].probe.reads > reads);
                 settle(reactor);
@@ -414,9 +418,12 @@ static void test_abort(void **state)
     for (int way = 0; way < 3; way++) {
         struct side side[2];
         struct cdt_reactor *reactor = begin(side, &toy_ops);
-        if (way == 0) side[1].probe.on_open = abort_now;
-        if (way == 1) side[1].probe.on_read = abort_read;
-        if (way == 2) side[1].probe.on_eof = abort_now;
+        if (way == 0)
+            side[1].probe.on_open = abort_now;
+        if (way == 1)
+            side[1].probe.on_read = abort_read;
+        if (way == 2)
+            side[1].probe.on_eof = abort_now;
         cdt_flow_write(side[0].probe.flow, "data", 4);
         cdt_flow_shutdown(side[0].probe.flow, CDT_SHUT_WRITE);
         until(reactor, side[1].probe.closed);
@@ -428,12 +435,12 @@ static void test_abort(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(test_exchange),       flow_test(test_pieces),
+        flow_test(test_exchange),        flow_test(test_pieces),
         flow_test(test_handshake_fails), flow_test(test_handshake_cut_off),
-        flow_test(test_truncated),      flow_test(test_on_layers),
-        flow_test(test_upgrade),        flow_test(test_pause),
-        flow_test(test_ended_early),    flow_test(test_half_close),
-        flow_test(test_no_handshake),   flow_test(test_abort),
+        flow_test(test_truncated),       flow_test(test_on_layers),
+        flow_test(test_upgrade),         flow_test(test_pause),
+        flow_test(test_ended_early),     flow_test(test_half_close),
+        flow_test(test_no_handshake),    flow_test(test_abort),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,8 +52,8 @@ static void test_reset_while_paused(void **state)
             int peer = test_flow(reactor, 't', NULL, &probe);
             cdt_flow_pause(probe.flow);
             if (queued) {
-                char *large = calloc(1, 10 << 20);
-                assert_int_equal(cdt_flow_write(probe.flow, large, 10 << 20), 1);
+                char *large = calloc(1, 14 << 20);
+                assert_int_equal(cdt_flow_write(probe.flow, large, 14 << 20), 1);
                 free(large);
             }
             test_send(peer, "last words", 10);
@@ -65,8 +65,10 @@ static void test_reset_while_paused(void **state)
             assert_int_equal(cdt_flow_write_nodelay(probe.flow, "x", 1, NULL, NULL), -EPIPE);
             settle(reactor);
             assert_int_equal(probe.closed, 0);
-            if (way == 0) cdt_flow_resume(probe.flow);
-            if (way == 1) cdt_flow_close(probe.flow);
+            if (way == 0)
+                cdt_flow_resume(probe.flow);
+            if (way == 1)
+                cdt_flow_close(probe.flow);
             if (way == 2) {
                 cdt_flow_shutdown(probe.flow, CDT_SHUT_WRITE);
                 settle(reactor);
@@ -139,9 +141,11 @@ static void test_unix_close(void **state)
         struct cdt_reactor *reactor = test_reactor();
         struct probe probe = {0};
         int peer = test_flow(reactor, 'u', NULL, &probe);
-        if (paused) cdt_flow_pause(probe.flow);
+        if (paused)
+            cdt_flow_pause(probe.flow);
         test_send(peer, "bye", 3);
-        if (unread) cdt_flow_write(probe.flow, "unread", 6);
+        if (unread)
+            cdt_flow_write(probe.flow, "unread", 6);
         close(peer);
         until(reactor, paused || probe.eofs || probe.closed);
         settle(reactor);
@@ -171,7 +175,8 @@ static void test_end_then_reset(void **state)
         struct cdt_reactor *reactor = test_reactor();
         struct probe probe = {0};
         int peer = test_flow(reactor, 't', NULL, &probe);
-        if (way & 1) cdt_flow_pause(probe.flow);
+        if (way & 1)
+            cdt_flow_pause(probe.flow);
         test_send(peer, "last", 4);
         shutdown(peer, SHUT_WR);
         if (way & 1)
@@ -179,12 +184,15 @@ static void test_end_then_reset(void **state)
         else
             until(reactor, probe.eofs);
         reset(peer);
-        if (way & 2) cdt_flow_close(probe.flow);
+        if (way & 2)
+            cdt_flow_close(probe.flow);
         if (way & 1) {
             settle(reactor);
-            if (probe.flow) cdt_flow_resume(probe.flow);
+            if (probe.flow)
+                cdt_flow_resume(probe.flow);
             until(reactor, probe.eofs || probe.closed);
-            if (probe.flow) cdt_flow_close(probe.flow);
+            if (probe.flow)
+                cdt_flow_close(probe.flow);
         }
         until(reactor, probe.closed);
         assert_true(probe_has(&probe, "last", 4));
@@ -207,8 +215,10 @@ static void test_adopted_late(void **state)
         int fd[2];
         test_tcp_sockets(fd);
         test_send(fd[1], "before", 6);
-        if (way == 1) close(fd[1]);
-        if (way == 2) reset(fd[1]);
+        if (way == 1)
+            close(fd[1]);
+        if (way == 2)
+            reset(fd[1]);
         int result = cdt_flow_adopt(reactor, fd[0], NULL, &probe_handler, &flow);
         if (result) { /* a socket that was reset is not connected */
             assert_int_equal(way, 2);
@@ -217,10 +227,12 @@ static void test_adopted_late(void **state)
         } else {
             probe_attach(flow, &probe);
             until(reactor, probe.length == 6);
-            if (way) until(reactor, probe.eofs || probe.closed);
+            if (way)
+                until(reactor, probe.eofs || probe.closed);
             assert_int_equal(probe.opened, 1);
         }
-        if (way == 0) close(fd[1]);
+        if (way == 0)
+            close(fd[1]);
         test_end(reactor, &probe, 1);
     }
 }

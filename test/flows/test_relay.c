@@ -10,8 +10,8 @@ struct joint {
     uint64_t areas[2];
 };
 
-static void joined_done(struct cdt_flow *a, struct cdt_flow *b, const struct cdt_relay_result *result,
-                        void *arg)
+static void joined_done(struct cdt_flow *a, struct cdt_flow *b,
+                        const struct cdt_relay_result *result, void *arg)
 {
     struct joint *joint = arg;
     joint->called++;
@@ -67,12 +67,17 @@ static void exchange(struct cdt_reactor *reactor, const int peer[2], size_t size
             size_t length = size - sent[i] < sizeof data ? size - sent[i] : sizeof data;
             test_pattern(data, length, sent[i]);
             ssize_t n = length ? send(peer[i], data, length, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
-            if (n > 0) sent[i] += (size_t)n;
-            if (n > 0 && sent[i] == size) shutdown(peer[i], SHUT_WR);
+            if (n > 0)
+                sent[i] += (size_t)n;
+            if (n > 0 && sent[i] == size)
+                shutdown(peer[i], SHUT_WR);
             n = recv(peer[i], read, i ? sizeof read : 30000, MSG_DONTWAIT);
-            if (n == 0) ended[i] = true;
-            if (n > 0) assert_true(test_is_pattern(read, (size_t)n, got[i]));
-            if (n > 0) got[i] += (size_t)n;
+            if (n == 0)
+                ended[i] = true;
+            if (n > 0)
+                assert_true(test_is_pattern(read, (size_t)n, got[i]));
+            if (n > 0)
+                got[i] += (size_t)n;
         }
         cdt_reactor_step(reactor, CDT_MS);
         assert_true(test_now() < deadline);
@@ -135,7 +140,8 @@ static void test_back_pressure(void **state)
     for (int quiet = 0; quiet < 20;) {
         test_pattern(data, sizeof data, sent);
         ssize_t n = send(peer[0], data, sizeof data, MSG_DONTWAIT);
-        if (n > 0) sent += (size_t)n;
+        if (n > 0)
+            sent += (size_t)n;
         quiet = n > 0 ? 0 : quiet + 1;
         settle(reactor);
         assert_int_equal(cdt_flow_pending(flow[1], &queued, NULL), 0);
@@ -180,7 +186,8 @@ static void test_abort(void **state)
         else
             cdt_flow_close(flow[which]);
         assert_int_equal(joint.called, 0);
-        if (way >= 2) shutdown(peer[which], SHUT_WR);
+        if (way >= 2)
+            shutdown(peer[which], SHUT_WR);
         assert_int_equal(test_drink(reactor, peer[!which], 60000, 60000, 0, &end), 50000);
         assert_int_equal(end, 0);
         close(peer[!which]);
@@ -204,7 +211,8 @@ static void test_connecting(void **state)
         struct joint joint = {0};
         struct cdt_addr addr;
         int peer[2], end, listener = test_tcp_listener(4, &addr);
-        if (refused) close(listener);
+        if (refused)
+            close(listener);
         make(reactor, "tt", NULL, flow, peer);
         cdt_flow_abort(flow[1], 0, NULL); /* one is enough here; the handler must not hear */
         static const struct cdt_handler quiet = {.size = sizeof quiet};
@@ -330,6 +338,7 @@ static void test_layered(void **state)
     test_pattern(data, sizeof data, 0);
     test_send(peer[1], "hello", 5);
     cdt_flow_write(out, data, sizeof data);
+    until(reactor, client.opened);
     cdt_flow_close(out);
     assert_int_equal(test_drink(reactor, peer[1], sizeof data + 1, 5000, 0, &end), sizeof data);
     assert_int_equal(end, 0);
@@ -457,10 +466,10 @@ static void test_accepted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(test_both_ways), flow_test(test_back_pressure), flow_test(test_abort),
-        flow_test(test_connecting), flow_test(test_unread),       flow_test(test_ended_before),
-        flow_test(test_layered),   flow_test(test_idle),          flow_test(test_reactor_free),
-        flow_test(test_wrong),     flow_test(test_accepted),
+        flow_test(test_both_ways),  flow_test(test_back_pressure), flow_test(test_abort),
+        flow_test(test_connecting), flow_test(test_unread),        flow_test(test_ended_before),
+        flow_test(test_layered),    flow_test(test_idle),          flow_test(test_reactor_free),
+        flow_test(test_wrong),      flow_test(test_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

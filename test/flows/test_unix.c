@@ -90,7 +90,8 @@ static void test_fails(void **state)
         assert_int_equal(probe.status, wanted);
         assert_int_equal(probe.opened, 0);
         test_end(reactor, &probe, 1);
-        if (fd >= 0) close(fd);
+        if (fd >= 0)
+            close(fd);
         unlink(name);
     }
     rmdir(path);
@@ -130,7 +131,8 @@ static void test_full_backlog(void **state)
             bool found = false;
             for (int i = 0; i < 4; i++) {
                 ssize_t n = recv(peer[i], text, 11, MSG_DONTWAIT);
-                if (n <= 0) continue;
+                if (n <= 0)
+                    continue;
                 assert_int_equal(n, 11);
                 assert_string_equal(text, "firstsecond");
                 found = true;
@@ -160,7 +162,7 @@ static ino_t inode(int fd)
 struct taken {
     int fds[200];
     int count;
-    int most;      /* takes so many at a time; 0: none */
+    int most;       /* takes so many at a time; 0: none */
     size_t at[200]; /* bytes read before, in each on_read that found some */
 };
 
@@ -168,7 +170,8 @@ static void take(struct probe *probe, const void *data, size_t length)
 {
     (void)data;
     struct taken *taken = probe->arg;
-    if (!taken->most) return;
+    if (!taken->most)
+        return;
     int n;
     do {
         n = cdt_flow_take_fds(probe->flow, taken->fds + taken->count, taken->most);
@@ -193,7 +196,8 @@ static void test_passing(void **state)
         struct taken taken = {.most = 3};
         struct probe probe[2] = {{0}, {.on_read = take, .arg = &taken}};
         test_flows(reactor, 'u', &taking, probe);
-        if (slow) cdt_flow_pause(probe[1].flow);
+        if (slow)
+            cdt_flow_pause(probe[1].flow);
         ino_t sent[200];
         size_t at[200], position = 0;
         int count = 0;
@@ -221,8 +225,10 @@ static void test_passing(void **state)
         settle(reactor);
         size_t queued;
         cdt_flow_pending(probe[0].flow, &queued, NULL);
-        if (slow && large) assert_true(queued > 0);
-        if (slow) cdt_flow_resume(probe[1].flow);
+        if (slow && large)
+            assert_true(queued > 0);
+        if (slow)
+            cdt_flow_resume(probe[1].flow);
         until(reactor, probe[1].length == position);
         assert_true(test_is_pattern(probe[1].data, position, 0));
         assert_int_equal(taken.count, count);
@@ -296,12 +302,13 @@ static void test_left_behind(void **state)
         struct cdt_reactor *reactor = test_reactor();
         struct probe probe[2] = {{0}};
         test_flows(reactor, 'u', &taking, probe);
-        if (way < 2) cdt_flow_pause(probe[1].flow);
+        if (way < 2)
+            cdt_flow_pause(probe[1].flow);
         static char data[200000];
         int zero = 0;
         for (int i = 0; i < 10; i++)
-            assert_true(cdt_flow_write_fds(probe[0].flow, data, way == 1 ? 1 : sizeof data, &zero, 1) >=
-                        0);
+            assert_true(
+                cdt_flow_write_fds(probe[0].flow, data, way == 1 ? 1 : sizeof data, &zero, 1) >= 0);
         settle(reactor);
         test_end(reactor, probe, 2);
     }
@@ -348,12 +355,14 @@ static void test_unasked(void **state)
         struct cdt_reactor *reactor = test_reactor();
         struct probe probe[2] = {{0}};
         test_flows(reactor, 'u', NULL, probe);
-        if (way) cdt_flow_pause(probe[1].flow);
+        if (way)
+            cdt_flow_pause(probe[1].flow);
         int zero = 0;
         for (int i = 0; i < 20; i++)
             assert_int_equal(cdt_flow_write_fds(probe[0].flow, "ab", 2, &zero, 1), 0);
         cdt_flow_write(probe[0].flow, "end", 3);
-        if (way) settle(reactor);
+        if (way)
+            settle(reactor);
         cdt_flow_resume(probe[1].flow);
         until(reactor, probe[1].length == 43);
         test_end(reactor, probe, 2);

@@ -18,7 +18,8 @@ static void written(void *arg, int status)
     note->called++;
     assert_int_equal(note->called, 1);
     note->status = status;
-    if (note->act) note->act(note->probe);
+    if (note->act)
+        note->act(note->probe);
 }
 
 static int write_noted(struct cdt_flow *flow, bool owned, const void *data, size_t length,
@@ -95,30 +96,36 @@ static void test_lost(void **state)
             struct probe probe = {0};
             struct note note[3] = {{0}};
             int peer = test_flow(reactor, 't', way == STALL ? &options : NULL, &probe);
-            uint8_t *more = calloc(1, 4 * SIZE);
-            assert_int_equal(cdt_flow_write(probe.flow, more, 4 * SIZE), 1);
+            uint8_t *more = calloc(1, 12 * SIZE);
+            assert_int_equal(cdt_flow_write(probe.flow, more, 12 * SIZE), 1);
             free(more);
             for (int i = 0; i < 3; i++)
                 assert_int_equal(write_noted(probe.flow, owned, data, SIZE, &note[i]), 1);
             int status = -ECANCELED;
-            if (way == ABORT) cdt_flow_abort(probe.flow, status = -EIO, NULL);
-            if (way == ABORT_0) cdt_flow_abort(probe.flow, 0, NULL);
+            if (way == ABORT)
+                cdt_flow_abort(probe.flow, status = -EIO, NULL);
+            if (way == ABORT_0)
+                cdt_flow_abort(probe.flow, 0, NULL);
             if (way == PEER) {
                 struct linger linger = {.l_onoff = 1};
                 setsockopt(peer, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
                 close(peer);
                 status = -ECONNRESET;
             }
-            if (way == STALL) status = -CDT_ESTALLED;
+            if (way == STALL)
+                status = -CDT_ESTALLED;
             assert_int_equal(note[0].called, 0);
-            if (way != FREE) until(reactor, probe.closed);
+            if (way != FREE)
+                until(reactor, probe.closed);
             test_end(reactor, &probe, 1);
             for (int i = 0; i < 3; i++) {
                 assert_int_equal(note[i].called, 1);
-                if (way != FREE) assert_int_equal(note[i].status, status);
+                if (way != FREE)
+                    assert_int_equal(note[i].status, status);
                 assert_int_not_equal(note[i].status, 0);
             }
-            if (way != PEER) close(peer);
+            if (way != PEER)
+                close(peer);
         }
     }
     free(data);
@@ -218,7 +225,8 @@ static void test_layers(void **state)
                 probe_attach(flow[i], &probe[i]);
                 assert_int_equal(cdt_flow_push(flow[i], &toy_ops, &toy[i]), 0);
             }
-            if (!early) until(reactor, probe[0].opened && probe[1].opened);
+            if (!early)
+                until(reactor, probe[0].opened && probe[1].opened);
             cdt_flow_pause(flow[1]);
             assert_int_equal(write_noted(flow[0], owned, data, SIZE, &note), 1);
             until(reactor, probe[0].opened && probe[1].opened);
@@ -254,11 +262,13 @@ static void test_layers_abort(void **state)
             probe_attach(flow[i], &probe[i]);
             cdt_flow_push(flow[i], &toy_ops, &toy[i]);
         }
-        if (!early) until(reactor, (probe[0].opened && probe[1].opened) || probe[0].closed);
+        if (!early)
+            until(reactor, (probe[0].opened && probe[1].opened) || probe[0].closed);
         if (probe[0].flow) {
             cdt_flow_pause(flow[1]);
             assert_int_equal(write_noted(flow[0], owned, data, SIZE, &note), 1);
-            if (!fails) cdt_flow_abort(flow[0], -EIO, NULL);
+            if (!fails)
+                cdt_flow_abort(flow[0], -EIO, NULL);
             until(reactor, probe[0].closed);
             assert_int_equal(note.called, 1);
             assert_int_equal(note.status, fails ? -EPROTO : -EIO);
@@ -301,8 +311,8 @@ static void test_connecting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(test_at_once),  flow_test(test_queued),       flow_test(test_lost),
-        flow_test(test_refused),  flow_test(test_acts),         flow_test(test_layers),
+        flow_test(test_at_once),      flow_test(test_queued),     flow_test(test_lost),
+        flow_test(test_refused),      flow_test(test_acts),       flow_test(test_layers),
         flow_test(test_layers_abort), flow_test(test_connecting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

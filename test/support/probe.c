@@ -31,15 +31,18 @@ int probe_has(const struct probe *probe, const void *data, size_t length)
 static void heard_open(struct cdt_flow *flow)
 {
     struct probe *probe = probe_of(flow);
-    if (!probe) return;
+    if (!probe)
+        return;
     probe->opened++;
-    if (probe->on_open) probe->on_open(probe);
+    if (probe->on_open)
+        probe->on_open(probe);
 }
 
 static void heard_read(struct cdt_flow *flow, const void *data, size_t length)
 {
     struct probe *probe = probe_of(flow);
-    if (!probe) return;
+    if (!probe)
+        return;
     assert_true(length > 0);
     assert_int_equal(probe->closed, 0);
     if (probe->length + length > probe->room) {
@@ -50,38 +53,45 @@ static void heard_read(struct cdt_flow *flow, const void *data, size_t length)
     memcpy(probe->data + probe->length, data, length);
     probe->length += length;
     probe->reads++;
-    if (probe->on_read) probe->on_read(probe, data, length);
+    if (probe->on_read)
+        probe->on_read(probe, data, length);
 }
 
 static void heard_eof(struct cdt_flow *flow)
 {
     struct probe *probe = probe_of(flow);
-    if (!probe) return;
+    if (!probe)
+        return;
     assert_int_equal(probe->closed, 0);
     probe->eofs++;
     assert_int_equal(probe->eofs, 1);
-    if (probe->on_eof) probe->on_eof(probe);
+    if (probe->on_eof)
+        probe->on_eof(probe);
 }
 
 static void heard_writable(struct cdt_flow *flow)
 {
     struct probe *probe = probe_of(flow);
-    if (!probe) return;
+    if (!probe)
+        return;
     assert_int_equal(probe->closed, 0);
     probe->writables++;
-    if (probe->on_writable) probe->on_writable(probe);
+    if (probe->on_writable)
+        probe->on_writable(probe);
 }
 
 static void heard_close(struct cdt_flow *flow, int status)
 {
     struct probe *probe = probe_of(flow);
-    if (!probe) return;
+    if (!probe)
+        return;
     probe->closed++;
     assert_int_equal(probe->closed, 1);
     assert_int_equal(cdt_flow_state(flow), CDT_CLOSED);
     probe->status = status;
     snprintf(probe->error, sizeof probe->error, "%s", cdt_flow_error(flow));
-    if (probe->on_close) probe->on_close(probe);
+    if (probe->on_close)
+        probe->on_close(probe);
     probe->flow = NULL;
 }
 
@@ -194,9 +204,9 @@ void test_flows(struct cdt_reactor *reactor, char kind, const struct cdt_flow_op
     struct cdt_flow *flow[2] = {NULL, NULL};
     int fd[2];
     if (kind == 'p') {
-        assert_int_equal(cdt_flow_pair(reactor, 0, options, &probe_handler, &probe_handler,
-                                       &flow[0], &flow[1]),
-                         0);
+        assert_int_equal(
+            cdt_flow_pair(reactor, 0, options, &probe_handler, &probe_handler, &flow[0], &flow[1]),
+            0);
     } else {
         if (kind == 't')
             test_tcp_sockets(fd);
@@ -214,7 +224,8 @@ void test_flows(struct cdt_reactor *reactor, char kind, const struct cdt_flow_op
 void test_end(struct cdt_reactor *reactor, struct probe *probes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!probes[i].flow) continue;
+        if (!probes[i].flow)
+            continue;
         probes[i].on_close = NULL;
         cdt_flow_abort(probes[i].flow, 0, NULL);
         until(reactor, probes[i].closed);
@@ -237,7 +248,8 @@ int test_fds_same(void **state)
 {
     (void)state;
     unsigned now = test_open_fds();
-    if (now == fds_before) return 0;
+    if (now == fds_before)
+        return 0;
     fprintf(stderr, "%u descriptors are open, %u were before the test\n", now, fds_before);
     return -1;
 }
@@ -257,7 +269,8 @@ void test_pattern(void *data, size_t length, size_t position)
 bool test_is_pattern(const void *data, size_t length, size_t position)
 {
     for (size_t i = 0; i < length; i++) {
-        if (((const uint8_t *)data)[i] != pattern_at(position + i)) return false;
+        if (((const uint8_t *)data)[i] != pattern_at(position + i))
+            return false;
     }
     return true;
 }
@@ -269,7 +282,8 @@ size_t test_drink(struct cdt_reactor *reactor, int fd, size_t length, size_t pie
     uint64_t deadline = test_deadline();
     size_t got = 0;
     int ended = 1;
-    if (piece > sizeof buffer) piece = sizeof buffer;
+    if (piece > sizeof buffer)
+        piece = sizeof buffer;
     while (got < length && ended == 1) {
         ssize_t n = recv(fd, buffer, length - got < piece ? length - got : piece, MSG_DONTWAIT);
         if (n > 0) {
@@ -281,7 +295,8 @@ size_t test_drink(struct cdt_reactor *reactor, int fd, size_t length, size_t pie
         cdt_reactor_step(reactor, n > 0 ? 0 : CDT_MS);
         assert_true(test_now() < deadline);
     }
-    if (end) *end = ended;
+    if (end)
+        *end = ended;
     return got;
 }
 
@@ -301,7 +316,8 @@ void test_send(int fd, const void *data, size_t length)
     const uint8_t *at = data;
     while (length) {
         ssize_t n = send(fd, at, length, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EINTR)
+            continue;
         assert_true(n > 0);
         at += n;
         length -= (size_t)n;
@@ -313,7 +329,8 @@ void test_receive(int fd, void *data, size_t length)
     uint8_t *at = data;
     while (length) {
         ssize_t n = recv(fd, at, length, 0);
-        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EINTR)
+            continue;
         assert_true(n > 0);
         at += n;
         length -= (size_t)n;

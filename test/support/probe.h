@@ -22,9 +22,9 @@
 struct probe {
     struct cdt_flow *flow; /* NULL after on_close */
     int opened, eofs, writables, closed;
-    int status;       /* of on_close */
-    char error[256];  /* cdt_flow_error() in on_close */
-    uint8_t *data;    /* all that was read */
+    int status;      /* of on_close */
+    char error[256]; /* cdt_flow_error() in on_close */
+    uint8_t *data;   /* all that was read */
     size_t length, room;
     unsigned reads;
     /* Called inside the callback of that name, after it was written down; NULL: nothing. */
@@ -48,14 +48,14 @@ int probe_has(const struct probe *probe, const void *data, size_t length);
 
 /* Turns of a reactor until the condition holds; fails the test after 20 s (more under emulation). */
 uint64_t test_deadline(void);
-#define until(reactor, condition)                                                                  \
-    do {                                                                                           \
-        uint64_t until_end_ = test_deadline();                                                     \
-        while (!(condition)) {                                                                     \
-            cdt_reactor_step((reactor), 10 * CDT_MS);                                              \
-            if (cdt_reactor_now(reactor) > until_end_)                                             \
-                fail_msg("not within the time: %s", #condition);                                   \
-        }                                                                                          \
+#define until(reactor, condition)                                \
+    do {                                                         \
+        uint64_t until_end_ = test_deadline();                   \
+        while (!(condition)) {                                   \
+            cdt_reactor_step((reactor), 10 * CDT_MS);            \
+            if (cdt_reactor_now(reactor) > until_end_)           \
+                fail_msg("not within the time: %s", #condition); \
+        }                                                        \
     } while (0)
 
 /* Turns until nothing is left to do now. */

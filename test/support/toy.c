@@ -25,7 +25,8 @@ size_t toy_record(uint8_t *record, uint8_t type, uint8_t key, const void *data, 
 static int send_record(struct cdt_layer *layer, uint8_t type, const void *data, size_t length)
 {
     uint8_t *record = malloc(HEADER + length);
-    if (!record) return -ENOMEM;
+    if (!record)
+        return -ENOMEM;
     struct iovec part = {.iov_base = record,
                          .iov_len = toy_record(record, type, toy_of(layer)->key, data, length)};
     int result = cdt_layer_write(layer, &part, 1);
@@ -40,24 +41,29 @@ static ssize_t read_header(struct cdt_layer *layer, bool lazy)
     while (toy->header_length < HEADER) {
         const uint8_t *data;
         ssize_t n = cdt_layer_peek(layer, &data);
-        if (n <= 0) return n;
+        if (n <= 0)
+            return n;
         size_t want = HEADER - toy->header_length;
-        if (want > (size_t)n) want = (size_t)n;
+        if (want > (size_t)n)
+            want = (size_t)n;
         memcpy(toy->header + toy->header_length, data, want);
         cdt_layer_consume(layer, want);
         toy->header_length += (unsigned)want;
-        if (lazy && toy->header_length < HEADER) return -EAGAIN;
+        if (lazy && toy->header_length < HEADER)
+            return -EAGAIN;
     }
     toy->left = (size_t)toy->header[1] << 8 | toy->header[2];
     return 1;
 }
 
 /* A piece of a record of `type`: its length, 0 at the end, or a negative code. */
-static ssize_t read_piece(struct cdt_layer *layer, uint8_t type, uint8_t *out, size_t room, bool lazy)
+static ssize_t read_piece(struct cdt_layer *layer, uint8_t type, uint8_t *out, size_t room,
+                          bool lazy)
 {
     struct toy *toy = toy_of(layer);
     const uint8_t *data;
-    if (toy->ended) return 0;
+    if (toy->ended)
+        return 0;
     while (toy->left == 0) {
         toy->header_length = toy->header_length == HEADER ? 0 : toy->header_length;
         ssize_t n = read_header(layer, lazy);
@@ -65,18 +71,23 @@ static ssize_t read_piece(struct cdt_layer *layer, uint8_t type, uint8_t *out, s
             cdt_layer_error(layer, "the stream was cut off");
             return -EPROTO;
         }
-        if (n < 0) return n;
+        if (n < 0)
+            return n;
         if (toy->header[0] == 'e') {
             toy->ended = true;
             return 0;
         }
-        if (toy->header[0] != type) return -EPROTO;
-        if (lazy) return -EAGAIN;
+        if (toy->header[0] != type)
+            return -EPROTO;
+        if (lazy)
+            return -EAGAIN;
     }
     ssize_t n = cdt_layer_peek(layer, &data);
-    if (n <= 0) return n ? n : -EPROTO;
+    if (n <= 0)
+        return n ? n : -EPROTO;
     size_t length = (size_t)n < toy->left ? (size_t)n : toy->left;
-    if (length > room) length = room;
+    if (length > room)
+        length = room;
     for (size_t i = 0; i < length; i++)
         out[i] = data[i] ^ toy->key;
     cdt_layer_consume(layer, length);
@@ -92,17 +103,22 @@ static int shake(struct cdt_layer *layer, bool lazy)
     for (;;) {
         uint8_t message, expected = toy->client ? '2' : toy->messages ? '3' : '1';
         ssize_t n = read_piece(layer, 'h', &message, 1, lazy);
-        if (n == 0) return -EPROTO;
-        if (n < 0) return (int)n;
-        if (message != expected) return -EPROTO;
+        if (n == 0)
+            return -EPROTO;
+        if (n < 0)
+            return (int)n;
+        if (message != expected)
+            return -EPROTO;
         if (toy->fail) {
             cdt_layer_error(layer, "the toy refuses");
             return toy->fail;
         }
         toy->messages++;
-        if (expected == '3') return 0;
+        if (expected == '3')
+            return 0;
         int result = send_record(layer, 'h', toy->client ? "3" : "2", 1);
-        if (result || toy->client) return result;
+        if (result || toy->client)
+            return result;
     }
 }
 
@@ -146,16 +162,20 @@ static ssize_t greedy_read(struct cdt_layer *layer, void *data, size_t length)
         toy->kept_at = toy->kept_length = 0;
         while ((n = read_piece(layer, 'd', piece, sizeof piece, false)) > 0) {
             uint8_t *larger = realloc(toy->kept, toy->kept_length + (size_t)n);
-            if (!larger) return -ENOMEM;
+            if (!larger)
+                return -ENOMEM;
             memcpy(larger + toy->kept_length, piece, (size_t)n);
             toy->kept = larger;
             toy->kept_length += (size_t)n;
         }
     }
     size_t left = toy->kept_length - toy->kept_at;
-    if (left == 0) return n;
-    if (length > GREEDY_PIECE) length = GREEDY_PIECE;
-    if (length > left) length = left;
+    if (left == 0)
+        return n;
+    if (length > GREEDY_PIECE)
+        length = GREEDY_PIECE;
+    if (length > left)
+        length = left;
     memcpy(data, toy->kept + toy->kept_at, length);
     toy->kept_at += length;
     return (ssize_t)length;
@@ -171,7 +191,8 @@ static int toy_write(struct cdt_layer *layer, const struct iovec *parts, int cou
         for (size_t left = parts[i].iov_len; left;) {
             size_t length = left < most ? left : most;
             int result = send_record(layer, 'd', at, length);
-            if (result) return result;
+            if (result)
+                return result;
             at += length;
             left -= length;
         }

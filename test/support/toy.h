@@ -8,8 +8,8 @@
 struct toy {
     bool client; /* it speaks first */
     uint8_t key;
-    int fail;         /* the code with which the handshake ends at the first message; 0: it succeeds */
-    size_t record;    /* payload of a record at most; 0: 60000 */
+    int fail;      /* the code with which the handshake ends at the first message; 0: it succeeds */
+    size_t record; /* payload of a record at most; 0: 60000 */
     /* what happened */
     int starts, handshakes, reads, writes, shutdowns, freed;
     /* private */
