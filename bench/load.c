@@ -147,7 +147,9 @@ static uint64_t idle(long connections, const char *pid)
 int main(int argc, char **argv)
 {
     if (argc < 6) {
-        fprintf(stderr, "usage: load echo|accept|idle HOST PORT CONNECTIONS ROUNDTRIPS|CONNECTIONS|PID [SIZE]\n");
+        fprintf(
+            stderr,
+            "usage: load echo|accept|idle HOST PORT CONNECTIONS ROUNDTRIPS|CONNECTIONS|PID [SIZE]\n");
         return 2;
     }
     long connections = atol(argv[4]);

@@ -78,7 +78,7 @@ static struct cdt_limit *refusing_limit(struct cdt_server *server, const struct 
     struct cdt_limit **end = server->limits + server->limit_count;
 
     for (struct cdt_limit **limit = server->limits; limit != end; limit++)
-        if (!limit_has_room(*limit) || (!list_empty(&(*limit)->line) && *limit != turn))
+        if (!limit_has_room(*limit) || ((*limit)->waiting && *limit != turn))
             return *limit;
     return NULL;
 }
@@ -231,7 +231,7 @@ enum accept_result server_accept(struct cdt_server *server, struct cdt_limit *tu
     }
     /* Whoever waits for a descriptor comes before those who would take it from under their
      * hands. */
-    if (!list_empty(&starved->line) && turn != starved && server->listener.fd >= 0) {
+    if (starved->waiting && turn != starved && server->listener.fd >= 0) {
         server->counters.starved++;
         server_disarm(server);
         line_join(starved, server);
@@ -256,46 +256,36 @@ enum accept_result server_accept(struct cdt_server *server, struct cdt_limit *tu
 
 /* An accept that finds nothing costs about as much as one that finds a client. So a batch ends
  * after as many as the last ones had; the kernel tells again if there are more, and the expectation
- * doubles when it was met a few times in a row. A listener without a descriptor is told once only:
+ * doubles when it was met many times in a row. A listener without a descriptor is told once only:
  * it is asked until it is empty. */
-enum { FULL_BATCHES = 4 };
+enum { FULL_BATCHES = 16 };
 
 static void learn(struct cdt_server *server, unsigned count, bool emptied)
 {
-    if (emptied) {
+    unsigned budget = server->options.accept_budget;
+
+    if (emptied)
         server->expected = count ? count : 1;
-        server->full_batches = 0;
-    } else if (++server->full_batches >= FULL_BATCHES) {
-        server->full_batches = 0;
-        server->expected *= 2;
-    }
-    if (server->expected > server->options.accept_budget)
-        server->expected = server->options.accept_budget;
+    else if (++server->full_batches < FULL_BATCHES)
+        return;
+    else
+        server->expected = count < budget / 2 ? count * 2 : budget;
+    server->full_batches = 0;
 }
 
 void server_accept_batch(struct cdt_server *server)
 {
     bool told_again = server->listener.fd >= 0;
     unsigned limit = told_again ? server->expected : server->options.accept_budget;
+    unsigned count = 0;
+    enum accept_result result = ACCEPT_DONE;
 
-    for (unsigned count = 0; count < limit; count++) {
-        switch (server_accept(server, NULL)) {
-        case ACCEPT_DONE:
-        case ACCEPT_FAILED:
-            break;
-        case ACCEPT_EMPTY:
-            learn(server, count, true);
-            return;
-        case ACCEPT_LIMITED:
-        case ACCEPT_STARVED:
-        case ACCEPT_STOPPED:
-            return;
-        }
-    }
-    if (told_again)
-        learn(server, limit, false);
-    else
+    while (count < limit && (result = server_accept(server, NULL)) <= ACCEPT_GO_ON)
+        count++;
+    if (count == limit && !told_again)
         server_defer(server, WORK_ACCEPT);
+    else if (count == limit || result == ACCEPT_EMPTY)
+        learn(server, count, count < limit);
 }
 
 /* What server_arm() or server_disarm() has asked for is not in force. A listener that would be deaf waits

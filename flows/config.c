@@ -7,7 +7,8 @@ enum { MAX_WATERMARK = 1 << 30 };
 
 static void default_time(uint64_t *time, uint64_t value)
 {
-    if (*time == 0) *time = value;
+    if (*time == 0)
+        *time = value;
 }
 
 static bool switch_valid(enum cdt_switch value)
@@ -33,16 +34,25 @@ static void fill_defaults(struct cdt_flow_options *o)
     default_time(&o->idle_timeout, CDT_NEVER);
     default_time(&o->lifetime, CDT_NEVER);
     default_time(&o->min_rate_window, 10 * CDT_SECOND);
-    if (!o->hard_limit) o->hard_limit = 16 * 1024 * 1024;
-    if (!o->high_watermark) o->high_watermark = 64 * 1024;
-    if (!o->low_watermark) o->low_watermark = o->high_watermark / 4;
-    if (!o->nodelay) o->nodelay = CDT_ON;
-    if (!o->keepalive) o->keepalive = CDT_ON;
-    if (!o->fastopen) o->fastopen = CDT_OFF;
+    if (!o->hard_limit)
+        o->hard_limit = 16 * 1024 * 1024;
+    if (!o->high_watermark)
+        o->high_watermark = 64 * 1024;
+    if (!o->low_watermark)
+        o->low_watermark = o->high_watermark / 4;
+    if (!o->nodelay)
+        o->nodelay = CDT_ON;
+    if (!o->keepalive)
+        o->keepalive = CDT_ON;
+    if (!o->fastopen)
+        o->fastopen = CDT_OFF;
     struct cdt_keepalive *k = &o->keepalive_times;
-    if (!k->after) k->after = 60;
-    if (!k->interval) k->interval = 15;
-    if (!k->probes) k->probes = 4;
+    if (!k->after)
+        k->after = 60;
+    if (!k->interval)
+        k->interval = 15;
+    if (!k->probes)
+        k->probes = 4;
 }
 
 /* A caller built against an older header has a smaller struct; one with a newer header may only have
@@ -50,11 +60,14 @@ static void fill_defaults(struct cdt_flow_options *o)
 static bool options_copy(struct cdt_flow_options *to, const struct cdt_flow_options *from)
 {
     memset(to, 0, sizeof *to);
-    if (!from) return true;
-    if (from->size < sizeof from->size) return false;
+    if (!from)
+        return true;
+    if (from->size < sizeof from->size)
+        return false;
     const uint8_t *bytes = (const uint8_t *)from;
     for (size_t i = sizeof *to; i < from->size; i++) {
-        if (bytes[i]) return false;
+        if (bytes[i])
+            return false;
     }
     memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
     return true;
@@ -69,10 +82,12 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
                     struct cdt_server *server, struct flow_config **config)
 {
     struct cdt_flow_options filled;
-    if (!options_copy(&filled, options)) return -EINVAL;
+    if (!options_copy(&filled, options))
+        return -EINVAL;
     filled.size = sizeof filled;
     fill_defaults(&filled);
-    if (!options_valid(&filled)) return -EINVAL;
+    if (!options_valid(&filled))
+        return -EINVAL;
 
     struct flow_config *last = hub->config;
     if (!server && last && memcmp(&last->options, &filled, sizeof filled) == 0) {
@@ -81,7 +96,8 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
         return 0;
     }
     struct flow_config *new = mem_zalloc(sizeof *new);
-    if (!new) return -ENOMEM;
+    if (!new)
+        return -ENOMEM;
     new->references = 1;
     new->hub = hub;
     new->server = server;
@@ -89,7 +105,8 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
     memcpy(&new->options, &filled, sizeof filled);
     new->deadlines = has_deadlines(&filled);
     if (!server) {
-        if (last) flow_config_put(last);
+        if (last)
+            flow_config_put(last);
         hub->config = new;
         new->references++;
     }
@@ -99,7 +116,8 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
 
 void flow_config_put(struct flow_config *config)
 {
-    if (--config->references == 0) mem_free(config);
+    if (--config->references == 0)
+        mem_free(config);
 }
 
 /* The flow's own copy of its configuration, before changing it; NULL without memory. */
@@ -108,10 +126,12 @@ static struct cdt_flow_options *own_options(struct cdt_flow *flow)
     struct flow_config *shared = flow->config;
     if (shared->references > 1) {
         struct flow_config *copy = mem_alloc(sizeof *copy);
-        if (!copy) return NULL;
+        if (!copy)
+            return NULL;
         *copy = *shared;
         copy->references = 1;
-        if (shared->traffic == &shared->own) copy->traffic = &copy->own;
+        if (shared->traffic == &shared->own)
+            copy->traffic = &copy->own;
         flow_config_put(shared);
         flow->config = copy;
     }
@@ -130,10 +150,13 @@ static const size_t timeout_member[] = {
 
 int cdt_flow_set_timeout(struct cdt_flow *flow, enum cdt_timeout which, uint64_t timeout)
 {
-    if (!flow_usable(flow) || (unsigned)which > CDT_TIMEOUT_LIFETIME) return -EINVAL;
+    if (!flow_usable(flow) || (unsigned)which > CDT_TIMEOUT_LIFETIME)
+        return -EINVAL;
     struct cdt_flow_options *options = own_options(flow);
-    if (!options) return -ENOMEM;
-    if (!flow->born) flow->born = cdt_reactor_now(flow->config->hub->reactor);
+    if (!options)
+        return -ENOMEM;
+    if (!flow->born)
+        flow->born = cdt_reactor_now(flow->config->hub->reactor);
     uint64_t *member = (uint64_t *)(void *)((char *)options + timeout_member[which]);
     if (which == CDT_TIMEOUT_IDLE && *member == CDT_NEVER && !flow->tail &&
         flow->state >= CDT_OPEN && flow->state < CDT_CLOSING) /* nobody has kept it */
@@ -147,26 +170,33 @@ int cdt_flow_set_timeout(struct cdt_flow *flow, enum cdt_timeout which, uint64_t
 
 int cdt_flow_set_watermarks(struct cdt_flow *flow, size_t low, size_t high, size_t hard)
 {
-    if (!flow_usable(flow)) return -EINVAL;
+    if (!flow_usable(flow))
+        return -EINVAL;
     struct cdt_flow_options wanted = flow->config->options;
     wanted.low_watermark = low;
     wanted.high_watermark = high;
     wanted.hard_limit = hard;
     fill_defaults(&wanted);
-    if (!options_valid(&wanted)) return -EINVAL;
+    if (!options_valid(&wanted))
+        return -EINVAL;
     struct cdt_flow_options *options = own_options(flow);
-    if (!options) return -ENOMEM;
+    if (!options)
+        return -ENOMEM;
     *options = wanted;
-    if (flow->state != CDT_CLOSED && flow_writable_due(flow)) flow_schedule(flow);
+    if (flow->state != CDT_CLOSED && flow_writable_due(flow))
+        flow_schedule(flow);
     return 0;
 }
 
 int cdt_flow_set_min_rate(struct cdt_flow *flow, uint64_t bytes_per_second, uint64_t window)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (bytes_per_second && !flow_extra(flow)) return -ENOMEM;
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (bytes_per_second && !flow_extra(flow))
+        return -ENOMEM;
     struct cdt_flow_options *options = own_options(flow);
-    if (!options) return -ENOMEM;
+    if (!options)
+        return -ENOMEM;
     options->min_rate = bytes_per_second;
     options->min_rate_window = window;
     fill_defaults(options);

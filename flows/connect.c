@@ -7,16 +7,20 @@ int flow_connect(struct cdt_reactor *reactor, const struct flow_connect *connect
                  const struct cdt_flow_options *options, const struct cdt_handler *handler,
                  struct cdt_flow **flow)
 {
-    if (!reactor_usable(reactor) || !flow || !flow_handler_valid(handler)) return -EINVAL;
+    if (!reactor_usable(reactor) || !flow || !flow_handler_valid(handler))
+        return -EINVAL;
     struct flow_hub *hub = flow_hub(reactor);
-    if (!hub) return -ENOMEM;
+    if (!hub)
+        return -ENOMEM;
     struct flow_config *config;
     int result = flow_config_get(hub, options, NULL, &config);
-    if (result) return result;
+    if (result)
+        return result;
 
     struct cdt_carrier carrier = {.fd = connect->start(connect->to, &config->options)};
     int failure = carrier.fd < 0 ? carrier.fd : 0;
-    if (failure) carrier.fd = -1;
+    if (failure)
+        carrier.fd = -1;
     result = flow_new(config, handler, connect->ops, &carrier, true, connect->to, flow);
     if (result && result != -EINVAL && carrier.fd >= 0) { /* epoll has no room: heard by on_close */
         failure = result;
@@ -25,7 +29,8 @@ int flow_connect(struct cdt_reactor *reactor, const struct flow_connect *connect
         result = flow_new(config, handler, connect->ops, &carrier, true, connect->to, flow);
     }
     if (result) {
-        if (carrier.fd >= 0) close(carrier.fd);
+        if (carrier.fd >= 0)
+            close(carrier.fd);
         flow_config_put(config);
         return result;
     }
@@ -51,9 +56,12 @@ static int adopted_ops(int fd, bool receive_fds, const struct cdt_carrier_ops **
 {
     int type, domain;
     int result = socket_option(fd, SO_TYPE, &type);
-    if (result == 0) result = socket_option(fd, SO_DOMAIN, &domain);
-    if (result) return result;
-    if (type != SOCK_STREAM) return -EPROTOTYPE;
+    if (result == 0)
+        result = socket_option(fd, SO_DOMAIN, &domain);
+    if (result)
+        return result;
+    if (type != SOCK_STREAM)
+        return -EPROTOTYPE;
     if (domain == AF_UNIX)
         *ops = receive_fds ? &unix_fds_ops : &unix_ops;
     else if (domain == AF_INET || domain == AF_INET6)
@@ -67,19 +75,25 @@ static int adopted_ops(int fd, bool receive_fds, const struct cdt_carrier_ops **
 int cdt_flow_adopt(struct cdt_reactor *reactor, int fd, const struct cdt_flow_options *options,
                    const struct cdt_handler *handler, struct cdt_flow **flow)
 {
-    if (fd < 0 || !flow) return -EINVAL;
-    if (!reactor_usable(reactor) || !flow_handler_valid(handler)) return -EINVAL;
+    if (fd < 0 || !flow)
+        return -EINVAL;
+    if (!reactor_usable(reactor) || !flow_handler_valid(handler))
+        return -EINVAL;
     struct flow_hub *hub = flow_hub(reactor);
-    if (!hub) return -ENOMEM;
+    if (!hub)
+        return -ENOMEM;
     const struct cdt_carrier_ops *ops = NULL;
     struct cdt_addr peer;
     struct flow_config *config;
     int result = flow_config_get(hub, options, NULL, &config);
-    if (result) return result;
+    if (result)
+        return result;
     result = adopted_ops(fd, config->options.receive_fds, &ops, &peer);
-    if (result == 0 && ops == &tcp_ops) result = tcp_apply_options(fd, &config->options);
+    if (result == 0 && ops == &tcp_ops)
+        result = tcp_apply_options(fd, &config->options);
     struct cdt_carrier carrier = {.fd = fd};
-    if (result == 0) result = flow_new(config, handler, ops, &carrier, false, &peer, flow);
+    if (result == 0)
+        result = flow_new(config, handler, ops, &carrier, false, &peer, flow);
     if (result) {
         flow_config_put(config);
         return result;

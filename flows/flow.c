@@ -9,7 +9,8 @@
 
 static void set_peer(struct cdt_flow *flow, const struct cdt_addr *peer)
 {
-    if (!peer || peer->length == 0) return;
+    if (!peer || peer->length == 0)
+        return;
     if (peer->any.sa_family == AF_INET) {
         memcpy(flow->peer_ip, &peer->v4.sin_addr, sizeof peer->v4.sin_addr);
         flow->peer_port = peer->v4.sin_port;
@@ -36,7 +37,8 @@ void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
 {
     flow->handler = handler;
     flow->flags &= ~(uint32_t)FLOW_NO_READER;
-    if (!handler->on_read) flow->flags |= FLOW_NO_READER;
+    if (!handler->on_read)
+        flow->flags |= FLOW_NO_READER;
 }
 
 /* ---- memory -------------------------------------------------------------------------------------- */
@@ -61,16 +63,19 @@ static struct cdt_flow *flow_alloc(struct flow_hub *hub, size_t user_size)
         hub->spare_flow_count--;
     } else {
         flow = mem_alloc(sizeof *flow + user_size);
-        if (!flow) return NULL;
+        if (!flow)
+            return NULL;
     }
     *flow = (struct cdt_flow){0};
-    if (user_size) memset(flow->user, 0, user_size);
+    if (user_size)
+        memset(flow->user, 0, user_size);
     return flow;
 }
 
 static void flow_free(struct flow_hub *hub, struct cdt_flow *flow, size_t user_size)
 {
-    if (hub->spare_flow_count == 0) hub->spare_flow_size = user_size;
+    if (hub->spare_flow_count == 0)
+        hub->spare_flow_size = user_size;
     if (hub->spare_flow_size != user_size || hub->spare_flow_count == MAX_SPARE_FLOWS) {
         mem_free(flow);
         return;
@@ -85,9 +90,11 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
              const struct cdt_addr *peer, struct cdt_flow **result)
 {
     struct flow_hub *hub = config->hub;
-    if (hub->closing) return -EINVAL;
+    if (hub->closing)
+        return -EINVAL;
     struct cdt_flow *flow = flow_alloc(hub, handler->user_size);
-    if (!flow) return -ENOMEM;
+    if (!flow)
+        return -ENOMEM;
     flow->source.on_event = flow_on_event;
     flow_use_handler(flow, handler);
     flow->ops = ops;
@@ -96,8 +103,9 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
     flow->timer.fn = flow_on_timer;
     if (connecting || config->deadlines) /* else nobody asks, and the clock need not be read */
         flow->born = flow->active = cdt_reactor_now(hub->reactor);
-    if (!connecting) flow->flags |= FLOW_CONNECTED;
-    if (ops->flags & CDT_CARRIER_SHORT_READS) flow->flags |= FLOW_SHORT_READS;
+    uint32_t flags = connecting ? 0 : FLOW_CONNECTED;
+    if (ops->flags & CDT_CARRIER_SHORT_READS)
+        flags |= FLOW_SHORT_READS;
     set_peer(flow, peer);
     if (carrier->fd >= 0) {
         int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd,
@@ -106,8 +114,9 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
             flow_free(hub, flow, handler->user_size);
             return error;
         }
-        flow->flags |= FLOW_REGISTERED;
+        flags |= FLOW_REGISTERED;
     }
+    flow->flags |= flags;
     list_append(config->server ? server_flows(config->server) : &hub->flows, &flow->link);
     *result = flow;
     return 0;
@@ -115,7 +124,8 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
 
 struct flow_extra *flow_extra(struct cdt_flow *flow)
 {
-    if (!flow->extra) flow->extra = mem_zalloc(sizeof *flow->extra);
+    if (!flow->extra)
+        flow->extra = mem_zalloc(sizeof *flow->extra);
     return flow->extra;
 }
 
@@ -123,9 +133,11 @@ struct flow_extra *flow_extra(struct cdt_flow *flow)
 
 void flow_begin(struct cdt_flow *flow)
 {
-    if (flow->state != CDT_CONNECTING) return;
+    if (flow->state != CDT_CONNECTING)
+        return;
     flow->flags = (flow->flags & ~(uint32_t)FLOW_CONNECTED) | FLOW_WRITABLE;
-    if (flow->carrier.fd < 0) flow->flags |= FLOW_READABLE; /* nobody has told yet */
+    if (flow->carrier.fd < 0)
+        flow->flags |= FLOW_READABLE; /* nobody has told yet */
     if (!flow->top) {
         flow_opened(flow);
         return;
@@ -147,27 +159,45 @@ static void do_wanted(struct cdt_flow *flow, uint32_t wanted)
     }
 }
 
-void flow_opened(struct cdt_flow *flow)
+/* With one of these, or with deadlines, catch_up() has something to do. */
+enum { FLOW_BEHIND = FLOW_CLOSE_WANTED | FLOW_FIN_WANTED | FLOW_LAYERED | FLOW_QUEUED };
+
+/* Starts the deadlines, sends what was written before the flow was open, does what was asked. Whether
+ * on_open is to come. */
+__attribute__((noinline)) /* accepted flows seldom need it */
+static bool
+catch_up(struct cdt_flow *flow)
 {
-    struct flow_hub *hub = flow->config->hub;
-    flow_change(flow, FLOW_EV_OPEN);
     if (flow->config->deadlines) {
-        flow->active = cdt_reactor_now(hub->reactor);
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
         flow_restart_rate(flow);
     }
     uint32_t wanted = flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
     flow->flags &= ~wanted; /* for now: the layers have to send their ends before */
-    if (flow->top) flow_send_early(flow);
-    if (flow->tail) flow_drain(flow);
+    if (flow->top)
+        flow_send_early(flow);
+    if (flow->tail)
+        flow_drain(flow);
     do_wanted(flow, wanted);
-    if (flow->state == CDT_CLOSED || (wanted & FLOW_CLOSE_WANTED)) return;
+    return flow->state != CDT_CLOSED && !(wanted & FLOW_CLOSE_WANTED);
+}
+
+inline /* into flow_begin(): each accepted flow comes this way */
+    void
+    flow_opened(struct cdt_flow *flow)
+{
+    struct flow_hub *hub = flow->config->hub;
+    flow_change(flow, FLOW_EV_OPEN);
+    if (((flow->flags & FLOW_BEHIND) || flow->config->deadlines) && !catch_up(flow))
+        return;
     flow->flags |= FLOW_OPENED;
     if (flow->handler->on_open) {
         flow_enter_callback(hub);
         flow->handler->on_open(flow);
         flow_leave_callback(hub);
     }
-    if (flow_has_input(flow)) flow_schedule(flow);
+    if (flow_has_input(flow))
+        flow_schedule(flow);
 }
 
 /* What tells that the carrier may be connected: turns of the flow come for other reasons too. */
@@ -192,8 +222,10 @@ static void look_connected(struct cdt_flow *flow)
 
 static void advance(struct cdt_flow *flow)
 {
-    if (flow->state == CDT_CONNECTING && (flow->flags & MAY_BE_CONNECTED)) look_connected(flow);
-    if (flow->tail && (flow->flags & FLOW_WRITABLE) && flow->state > CDT_CONNECTING) flow_drain(flow);
+    if (flow->state == CDT_CONNECTING && (flow->flags & MAY_BE_CONNECTED))
+        look_connected(flow);
+    if (flow->tail && (flow->flags & FLOW_WRITABLE) && flow->state > CDT_CONNECTING)
+        flow_drain(flow);
     if (flow_has_input(flow) || (flow->state == CDT_HANDSHAKING && !flow->top->started))
         flow_read(flow);
 }
@@ -201,10 +233,12 @@ static void advance(struct cdt_flow *flow)
 static void check_writable(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
-    if (!flow_writable_due(flow)) return;
+    if (!flow_writable_due(flow))
+        return;
     flow->flags &= ~(uint32_t)FLOW_ABOVE;
     /* Also if nothing can be written any more: who has paused until now must go on to hear of the end. */
-    if (!flow->handler->on_writable || flow->state >= CDT_CLOSING) return;
+    if (!flow->handler->on_writable || flow->state >= CDT_CLOSING)
+        return;
     flow_enter_callback(hub);
     flow->handler->on_writable(flow);
     flow_leave_callback(hub);
@@ -220,12 +254,17 @@ __attribute__((noinline)) /* it would spoil the short path of flow_on_event() */
 void flow_look(struct cdt_flow *flow, uint32_t events)
 {
     struct flow_hub *hub = flow->config->hub;
-    if (events && flow->state == CDT_CLOSED) return;
+    if (events && flow->state == CDT_CLOSED)
+        return;
     uint32_t flags = flow->flags;
-    if (events & EPOLLOUT) flags |= FLOW_WRITABLE;
-    if (events & EPOLLIN) flags |= FLOW_READABLE;
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags |= FLOW_READABLE | FLOW_READ_END;
-    if (events & (EPOLLHUP | EPOLLERR)) flags |= FLOW_HUNG | FLOW_WRITABLE;
+    if (events & EPOLLOUT)
+        flags |= FLOW_WRITABLE;
+    if (events & EPOLLIN)
+        flags |= FLOW_READABLE;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        flags |= FLOW_READABLE | FLOW_READ_END;
+    if (events & (EPOLLHUP | EPOLLERR))
+        flags |= FLOW_HUNG | FLOW_WRITABLE;
     flow->flags = flags;
 
     hub->looking = flow;
@@ -233,46 +272,61 @@ void flow_look(struct cdt_flow *flow, uint32_t events)
         int error = socket_connected(&flow->carrier);
         flow_write_failed(flow, error ? error : -ECONNRESET);
     }
-    if (flow->extra && flow->extra->done) flow_call_written(flow);
-    if (flow->state != CDT_CLOSED) advance(flow);
-    if (flow->state != CDT_CLOSED && events == 0) check_writable(flow);
+    if (flow->extra && flow->extra->done)
+        flow_call_written(flow);
+    if (flow->state != CDT_CLOSED)
+        advance(flow);
+    if (flow->state != CDT_CLOSED && events == 0)
+        check_writable(flow);
     hub->looking = NULL;
-    if (flow->state != CDT_CLOSED) return;
-    if (flow->tail || flow->extra) flow_drop_output(flow, flow->status ? flow->status : -ECANCELED);
-    if (!reactor_is_ready(&flow->source)) finish(flow);
+    if (flow->state != CDT_CLOSED)
+        return;
+    if (flow->tail || flow->extra)
+        flow_drop_output(flow, flow->status ? flow->status : -ECANCELED);
+    if (!reactor_is_ready(&flow->source))
+        finish(flow);
 }
 
 /* ---- ending -------------------------------------------------------------------------------------- */
 
 void flow_set_error(struct cdt_flow *flow, const char *text)
 {
-    if (!text || !flow_extra(flow) || flow->extra->error) return;
+    if (!text || !flow_extra(flow) || flow->extra->error)
+        return;
     flow->extra->error = mem_strdup(text);
 }
 
 static void deregister(struct cdt_flow *flow)
 {
-    if (!(flow->flags & FLOW_REGISTERED)) return;
+    if (!(flow->flags & FLOW_REGISTERED))
+        return;
     reactor_source_remove(flow->config->hub->reactor, flow->carrier.fd);
     flow->flags &= ~(uint32_t)FLOW_REGISTERED;
 }
 
 void flow_end(struct cdt_flow *flow, int status, const char *text)
 {
-    if (!flow_change(flow, FLOW_EV_END)) return;
-    if (text) flow_set_error(flow, text);
+    if (!flow_change(flow, FLOW_EV_END))
+        return;
+    if (text)
+        flow_set_error(flow, text);
     flow->status = status;
-    if (flow->config->hub->cork.flow == flow) cork_drop(flow);
-    if (flow->timer.next) cdt_timer_cancel(&flow->timer);
+    if (flow->config->hub->cork.flow == flow)
+        cork_drop(flow);
+    if (flow->timer.next)
+        cdt_timer_cancel(&flow->timer);
     deregister(flow);
-    if (flow->config->hub->looking != flow) flow_schedule(flow);
+    if (flow->config->hub->looking != flow)
+        flow_schedule(flow);
 }
 
 static void close_carrier(struct cdt_flow *flow)
 {
     enum cdt_close_how how = CDT_CLOSE_ORDERLY;
-    if (flow->status || (flow->flags & FLOW_RESET)) how = CDT_CLOSE_RESET;
-    if (flow->flags & FLOW_DETACHED) how = CDT_CLOSE_KEEP;
+    if (flow->status || (flow->flags & FLOW_RESET))
+        how = CDT_CLOSE_RESET;
+    if (flow->flags & FLOW_DETACHED)
+        how = CDT_CLOSE_KEEP;
     flow->ops->close(&flow->carrier, how);
     flow->carrier.fd = -1;
     server_descriptor_freed(flow->config->hub);
@@ -299,10 +353,12 @@ void flow_release(struct cdt_flow *flow)
     int status = flow->status;
     size_t user_size = flow_user_size(flow);
     list_remove(&flow->link);
-    if (flow->extra) free_extra(flow->extra);
+    if (flow->extra)
+        free_extra(flow->extra);
     flow_free(hub, flow, user_size);
     flow_config_put(config);
-    if (server) server_flow_ended(server, status);
+    if (server)
+        server_flow_ended(server, status);
 }
 
 /* The last callbacks; then the flow is freed, unless its relay keeps it until the other one is over. */
@@ -310,24 +366,29 @@ static void finish(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
     struct cdt_server *server = flow->config->server;
-    if (server && flow->status) server_flow_failed(server, flow, flow->status, cdt_flow_error(flow));
+    if (server && flow->status)
+        server_flow_failed(server, flow, flow->status, cdt_flow_error(flow));
     bool heard = !server || (flow->flags & FLOW_OPENED) || (flow->extra && flow->extra->relay);
     if (heard && flow->handler->on_close) {
         flow_enter_callback(hub);
         flow->handler->on_close(flow, flow->status);
         flow_leave_callback(hub);
     }
-    if (flow->top) layer_free_all(flow);
+    if (flow->top)
+        layer_free_all(flow);
     close_carrier(flow);
-    if (!flow->extra || !relay_finished(flow)) flow_release(flow);
+    if (!flow->extra || !relay_finished(flow))
+        flow_release(flow);
 }
 
 /* ---- public: ending ------------------------------------------------------------------------------ */
 
 int cdt_flow_close(struct cdt_flow *flow)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (flow->state >= CDT_CLOSING) return 0;
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (flow->state >= CDT_CLOSING)
+        return 0;
     flow->flags &= ~(uint32_t)FLOW_PAUSED;
     if (flow->state < CDT_OPEN) {
         cdt_flow_flush(flow);
@@ -338,9 +399,11 @@ int cdt_flow_close(struct cdt_flow *flow)
         return 0;
     }
     flow_change(flow, FLOW_EV_CLOSE);
-    if (flow->flags & FLOW_FIN_SENT) flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    if (flow->flags & FLOW_FIN_SENT)
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
     flow_end_stream(flow);
-    if (flow_has_input(flow)) flow_schedule(flow);
+    if (flow_has_input(flow))
+        flow_schedule(flow);
     flow_update_timer(flow);
     return 0;
 }
@@ -348,8 +411,10 @@ int cdt_flow_close(struct cdt_flow *flow)
 /* Who aborts with the -EPIPE that a write gave does not know the reason; the carrier may. */
 static int abort_status(struct cdt_flow *flow, int status)
 {
-    if (status != -EPIPE) return status;
-    if (flow->flags & FLOW_BROKEN) return flow->status;
+    if (status != -EPIPE)
+        return status;
+    if (flow->flags & FLOW_BROKEN)
+        return flow->status;
     int known = 0;
     if ((flow->flags & FLOW_HUNG) && flow->ops->connected)
         known = flow->ops->connected(&flow->carrier);
@@ -358,8 +423,10 @@ static int abort_status(struct cdt_flow *flow, int status)
 
 int cdt_flow_abort(struct cdt_flow *flow, int status, const char *text)
 {
-    if (!flow_usable(flow) || status > 0) return -EINVAL;
-    if (flow->state == CDT_CLOSED) return 0;
+    if (!flow_usable(flow) || status > 0)
+        return -EINVAL;
+    if (flow->state == CDT_CLOSED)
+        return 0;
     flow->flags |= FLOW_RESET;
     flow_end(flow, abort_status(flow, status), text);
     return 0;
@@ -367,18 +434,23 @@ int cdt_flow_abort(struct cdt_flow *flow, int status, const char *text)
 
 int cdt_flow_shutdown(struct cdt_flow *flow, enum cdt_how how)
 {
-    if (!flow_usable(flow) || how < CDT_SHUT_READ || how > CDT_SHUT_BOTH) return -EINVAL;
-    if (how & CDT_SHUT_READ) flow->flags |= FLOW_SHUT_READ;
-    if ((how & CDT_SHUT_WRITE) && (flow->flags & FLOW_SHUT_READ)) return cdt_flow_close(flow);
+    if (!flow_usable(flow) || how < CDT_SHUT_READ || how > CDT_SHUT_BOTH)
+        return -EINVAL;
+    if (how & CDT_SHUT_READ)
+        flow->flags |= FLOW_SHUT_READ;
+    if ((how & CDT_SHUT_WRITE) && (flow->flags & FLOW_SHUT_READ))
+        return cdt_flow_close(flow);
     if (how == CDT_SHUT_READ) {
-        if (flow->state == CDT_WE_ENDED) return cdt_flow_close(flow);
+        if (flow->state == CDT_WE_ENDED)
+            return cdt_flow_close(flow);
         return cdt_flow_resume(flow);
     }
     if (flow->state < CDT_OPEN) {
         flow->flags |= FLOW_FIN_WANTED;
         return 0;
     }
-    if (!flow_change(flow, FLOW_EV_OUR_END)) return 0;
+    if (!flow_change(flow, FLOW_EV_OUR_END))
+        return 0;
     flow_end_stream(flow);
     flow_update_timer(flow);
     return 0;
@@ -386,10 +458,13 @@ int cdt_flow_shutdown(struct cdt_flow *flow, enum cdt_how how)
 
 int cdt_flow_detach(struct cdt_flow *flow)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (flow->carrier.fd < 0 || flow->top || flow->carrier.context) return -ENOTSUP;
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (flow->carrier.fd < 0 || flow->top || flow->carrier.context)
+        return -ENOTSUP;
     cdt_flow_flush(flow);
-    if (flow->state != CDT_OPEN || flow_unsent(flow) || layer_stashed(flow, 0)) return -EBUSY;
+    if (flow->state != CDT_OPEN || flow_unsent(flow) || layer_stashed(flow, 0))
+        return -EBUSY;
     flow->flags |= FLOW_DETACHED;
     int fd = flow->carrier.fd;
     flow_end(flow, 0, NULL);
@@ -401,12 +476,16 @@ int cdt_flow_detach(struct cdt_flow *flow)
 
 int cdt_flow_set_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
 {
-    if (!flow_usable(flow) || !flow_handler_valid(handler)) return -EINVAL;
-    if (flow->extra && flow->extra->relay) return -EINVAL;
+    if (!flow_usable(flow) || !flow_handler_valid(handler))
+        return -EINVAL;
+    if (flow->extra && flow->extra->relay)
+        return -EINVAL;
     size_t size = flow_user_size(flow);
-    if (handler->user_size > size) return -EINVAL;
+    if (handler->user_size > size)
+        return -EINVAL;
     if (handler->user_size < size) { /* remember how much there is */
-        if (!flow_extra(flow)) return -ENOMEM;
+        if (!flow_extra(flow))
+            return -ENOMEM;
         flow->extra->user_size = size;
     }
     flow_use_handler(flow, handler);
@@ -430,8 +509,10 @@ struct cdt_server *cdt_flow_server(const struct cdt_flow *flow)
 
 const char *cdt_flow_error(const struct cdt_flow *flow)
 {
-    if (!flow) return "";
-    if (flow->extra && flow->extra->error) return flow->extra->error;
+    if (!flow)
+        return "";
+    if (flow->extra && flow->extra->error)
+        return flow->extra->error;
     return flow->status ? cdt_strerror(flow->status) : "";
 }
 
@@ -447,8 +528,10 @@ int cdt_flow_fd(const struct cdt_flow *flow)
 
 int cdt_flow_pending(const struct cdt_flow *flow, size_t *queued, size_t *unacknowledged)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (queued) *queued = flow_unsent(flow);
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (queued)
+        *queued = flow_unsent(flow);
     if (unacknowledged) {
         bool known = flow->ops->unacknowledged && flow->state > CDT_CONNECTING;
         *unacknowledged = known ? flow->ops->unacknowledged(&flow->carrier) : 0;
@@ -458,7 +541,8 @@ int cdt_flow_pending(const struct cdt_flow *flow, size_t *queued, size_t *unackn
 
 int cdt_flow_dst(const struct cdt_flow *flow, struct cdt_addr *addr)
 {
-    if (!flow || !addr) return -EINVAL;
+    if (!flow || !addr)
+        return -EINVAL;
     memset(addr, 0, sizeof *addr);
     if (flow->peer_family == AF_INET) {
         addr->length = sizeof addr->v4;
@@ -480,7 +564,8 @@ int cdt_flow_dst(const struct cdt_flow *flow, struct cdt_addr *addr)
 
 int cdt_flow_src(const struct cdt_flow *flow, struct cdt_addr *addr)
 {
-    if (!flow || !addr) return -EINVAL;
+    if (!flow || !addr)
+        return -EINVAL;
     memset(addr, 0, sizeof *addr);
     return flow->ops->address ? flow->ops->address(&flow->carrier, false, addr) : 0;
 }
@@ -496,10 +581,12 @@ int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carrier_ops *
         !flow_ops_valid(ops))
         return -EINVAL;
     struct flow_hub *hub = flow_hub(reactor);
-    if (!hub) return -ENOMEM;
+    if (!hub)
+        return -ENOMEM;
     struct flow_config *config;
     int result = flow_config_get(hub, options, NULL, &config);
-    if (result) return result;
+    if (result)
+        return result;
     result = flow_new(config, handler, ops, carrier, connecting, NULL, flow);
     if (result) {
         flow_config_put(config);
@@ -513,11 +600,16 @@ int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carrier_ops *
 
 int cdt_carrier_ready(struct cdt_flow *flow, unsigned events)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (flow->state == CDT_CLOSED) return 0;
-    if (events & (CDT_READ | CDT_HANGUP | CDT_ERROR)) flow->flags |= FLOW_READABLE;
-    if (events & (CDT_HANGUP | CDT_ERROR)) flow->flags |= FLOW_READ_END;
-    if (events & CDT_WRITE) flow->flags |= FLOW_WRITABLE;
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (flow->state == CDT_CLOSED)
+        return 0;
+    if (events & (CDT_READ | CDT_HANGUP | CDT_ERROR))
+        flow->flags |= FLOW_READABLE;
+    if (events & (CDT_HANGUP | CDT_ERROR))
+        flow->flags |= FLOW_READ_END;
+    if (events & CDT_WRITE)
+        flow->flags |= FLOW_WRITABLE;
     flow_schedule(flow);
     return 0;
 }

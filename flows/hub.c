@@ -13,7 +13,8 @@ static void forget_limits(struct flow_hub *hub)
 {
     while (!list_empty(&hub->limits))
         limit_fini(cdt_container_of(hub->limits.next, struct cdt_limit, link));
-    if (!hub->starved) return;
+    if (!hub->starved)
+        return;
     struct starved *starved = cdt_container_of(hub->starved, struct starved, line);
     cdt_timer_cancel(&starved->timer);
     cdt_defer_cancel(&starved->line.wake);
@@ -42,7 +43,8 @@ static void destroy(struct reactor_room *room)
         hub->spare = segment->next;
         mem_free(segment);
     }
-    if (hub->config) flow_config_put(hub->config);
+    if (hub->config)
+        flow_config_put(hub->config);
     forget_limits(hub);
     mem_free(hub);
 }
@@ -50,9 +52,11 @@ static void destroy(struct reactor_room *room)
 struct flow_hub *flow_hub(struct cdt_reactor *reactor)
 {
     struct reactor_room *room = reactor_room(reactor);
-    if (room) return cdt_container_of(room, struct flow_hub, room);
+    if (room)
+        return cdt_container_of(room, struct flow_hub, room);
     struct flow_hub *hub = mem_zalloc(sizeof *hub);
-    if (!hub) return NULL;
+    if (!hub)
+        return NULL;
     hub->room.destroy = destroy;
     hub->reactor = reactor;
     hub->fork_generation = reactor_fork_generation;

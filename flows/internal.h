@@ -62,13 +62,14 @@ struct flow_view {
 /* What is held back inside a callback: first a part of the lent read buffer, by reference, then copies
  * in `held`. */
 struct flow_cork {
-    struct cdt_flow *flow;     /* whose writes are held; NULL: nothing is */
-    const uint8_t *lent;       /* the buffer that on_read was given; in other callbacks empty */
+    struct cdt_flow *flow; /* whose writes are held; NULL: nothing is */
+    const uint8_t *lent;   /* the buffer that on_read was given; in other callbacks empty */
     const uint8_t *reference;
-    size_t reference_length;   /* means something only if there is a flow */
-    size_t held_length;        /* 0 if there is none */
-    bool mixed; /* more than what the short path of cdt_flow_write() has put here; false if no flow */
-    const uint8_t *lent_end;   /* behind it; NULL: not inside a callback */
+    size_t reference_length; /* means something only if there is a flow */
+    size_t held_length;      /* 0 if there is none */
+    bool
+        mixed; /* more than what the short path of cdt_flow_write() has put here; false if no flow */
+    const uint8_t *lent_end; /* behind it; NULL: not inside a callback */
     uint8_t held[FLOW_CORK_SIZE];
 };
 
@@ -76,15 +77,15 @@ struct flow_hub {
     struct reactor_room room;
     struct cdt_reactor *reactor;
     unsigned fork_generation; /* the reactor's: flow_usable() */
-    bool closing;         /* the reactor is being freed: no new flows */
+    bool closing;             /* the reactor is being freed: no new flows */
     struct cdt_flow *looking; /* the flow whose event is being handled */
     struct flow_cork cork;
     struct flow_view view[FLOW_MAX_LAYERS + 1];
-    bool consumed; /* a layer has taken something from below */
-    struct list flows;   /* those that no server accepted */
+    bool consumed;     /* a layer has taken something from below */
+    struct list flows; /* those that no server accepted */
     struct list servers;
     struct list limits;
-    struct cdt_limit *starved; /* the line of servers that wait for a descriptor */
+    struct cdt_limit *starved;  /* the line of servers that wait for a descriptor */
     struct flow_config *config; /* the last one made for a flow without server, to be shared */
     struct flow_segment *spare; /* segments of FLOW_CORK_SIZE to be used again */
     unsigned spares;
@@ -125,27 +126,28 @@ void flow_config_put(struct flow_config *config);
 
 /* Flags of a flow. */
 enum {
-    FLOW_READABLE = 1 << 0,   /* the carrier may have something to read */
-    FLOW_WRITABLE = 1 << 1,   /* the carrier took all that it was given */
-    FLOW_READ_END = 1 << 2,   /* hang-up or error seen: a short read does not mean drained */
-    FLOW_HUNG = 1 << 3,       /* the carrier is dead for writing */
+    FLOW_READABLE = 1 << 0, /* the carrier may have something to read */
+    FLOW_WRITABLE = 1 << 1, /* the carrier took all that it was given */
+    FLOW_READ_END = 1 << 2, /* hang-up or error seen: a short read does not mean drained */
+    FLOW_HUNG = 1 << 3,     /* the carrier is dead for writing */
     FLOW_PAUSED = 1 << 4,
     FLOW_CARRIER_EOF = 1 << 5, /* the carrier gave its end of stream */
-    FLOW_EOF = 1 << 6,        /* the top of the stack gave its end of stream */
-    FLOW_FIN_WANTED = 1 << 7, /* our end of stream goes out after the queue */
+    FLOW_EOF = 1 << 6,         /* the top of the stack gave its end of stream */
+    FLOW_FIN_WANTED = 1 << 7,  /* our end of stream goes out after the queue */
     FLOW_FIN_SENT = 1 << 8,
-    FLOW_SHUT_READ = 1 << 9,  /* what arrives is thrown away */
-    FLOW_ABOVE = 1 << 10,     /* a write returned 1: on_writable is owed */
-    FLOW_OPENED = 1 << 11,    /* on_open was called */
-    FLOW_STASHED = 1 << 12,   /* a depth has a stash */
-    FLOW_BROKEN = 1 << 13,    /* a write failed; `status` says how; what can be read comes first */
+    FLOW_SHUT_READ = 1 << 9,   /* what arrives is thrown away */
+    FLOW_ABOVE = 1 << 10,      /* a write returned 1: on_writable is owed */
+    FLOW_OPENED = 1 << 11,     /* on_open was called */
+    FLOW_STASHED = 1 << 12,    /* a depth has a stash */
+    FLOW_BROKEN = 1 << 13,     /* a write failed; `status` says how; what can be read comes first */
     FLOW_REGISTERED = 1 << 14, /* the descriptor is in the epoll set */
-    FLOW_DETACHED = 1 << 15,  /* the descriptor was given back */
-    FLOW_HAS_DEADLINES = 1 << 16, /* `active` is worth keeping: an idle timeout or minimum rate is set */
-    FLOW_CONNECTED = 1 << 17,  /* the carrier is connected; flow_begin() is to come */
+    FLOW_DETACHED = 1 << 15,   /* the descriptor was given back */
+    FLOW_HAS_DEADLINES =
+        1 << 16, /* `active` is worth keeping: an idle timeout or minimum rate is set */
+    FLOW_CONNECTED = 1 << 17,    /* the carrier is connected; flow_begin() is to come */
     FLOW_CLOSE_WANTED = 1 << 18, /* closed before it was open: flush, then close */
-    FLOW_RESET = 1 << 19,      /* aborted: the peer gets a reset */
-    FLOW_SHORT_READS = 1 << 20, /* CDT_CARRIER_SHORT_READS */
+    FLOW_RESET = 1 << 19,        /* aborted: the peer gets a reset */
+    FLOW_SHORT_READS = 1 << 20,  /* CDT_CARRIER_SHORT_READS */
     /* What `state`, `top` and `tail` say, once more: for flow_is_plain() */
     FLOW_OPEN = 1 << 21,
     FLOW_LAYERED = 1 << 22,
@@ -189,7 +191,7 @@ struct flow_extra {
     struct flow_stash stash;    /* of the carrier's depth */
     struct flow_segment *early; /* written before the layers were open; circular as the queue */
     uint32_t early_bytes;
-    struct flow_segment *done;  /* written, their callbacks not yet called; circular */
+    struct flow_segment *done; /* written, their callbacks not yet called; circular */
     struct flow_relay *relay;
     uint64_t rate_start, rate_bytes; /* the running window of the minimum rate */
     size_t user_size;
@@ -277,13 +279,13 @@ void flow_set_error(struct cdt_flow *flow, const char *text);
 /* ---- state.c ------------------------------------------------------------------------------------- */
 
 enum flow_event {
-    FLOW_EV_CONNECTED,  /* the carrier is connected */
-    FLOW_EV_OPEN,       /* all layers are open */
-    FLOW_EV_PUSH,       /* a layer was pushed */
-    FLOW_EV_PEER_END,   /* the peer ended its stream */
-    FLOW_EV_OUR_END,    /* we end ours */
+    FLOW_EV_CONNECTED, /* the carrier is connected */
+    FLOW_EV_OPEN,      /* all layers are open */
+    FLOW_EV_PUSH,      /* a layer was pushed */
+    FLOW_EV_PEER_END,  /* the peer ended its stream */
+    FLOW_EV_OUR_END,   /* we end ours */
     FLOW_EV_CLOSE,
-    FLOW_EV_END,        /* over */
+    FLOW_EV_END, /* over */
     FLOW_EVENTS
 };
 
@@ -295,7 +297,8 @@ extern const int8_t flow_next_state[CDT_CLOSED + 1][FLOW_EVENTS];
 static inline bool flow_change(struct cdt_flow *flow, enum flow_event event)
 {
     int next = flow_next_state[flow->state][event];
-    if (next == FLOW_NO_CHANGE) return false;
+    if (next == FLOW_NO_CHANGE)
+        return false;
     flow->state = (uint8_t)next;
     flow->flags = (flow->flags & ~(uint32_t)FLOW_OPEN) | (next == CDT_OPEN ? FLOW_OPEN : 0);
     return true;
@@ -306,10 +309,10 @@ bool flow_may_write(const struct cdt_flow *flow);
 
 struct flow_segment {
     struct flow_segment *next;
-    const uint8_t *at;     /* first byte not yet sent */
-    size_t length;         /* bytes not yet sent */
-    size_t room;           /* bytes free behind them, in `bytes` */
-    size_t capacity;       /* of `bytes`; FLOW_CORK_SIZE: goes back to the hub's spares */
+    const uint8_t *at; /* first byte not yet sent */
+    size_t length;     /* bytes not yet sent */
+    size_t room;       /* bytes free behind them, in `bytes` */
+    size_t capacity;   /* of `bytes`; FLOW_CORK_SIZE: goes back to the hub's spares */
     cdt_written_fn *written;
     void *arg;
     int status;
@@ -363,7 +366,8 @@ static inline void flow_enter_callback(struct flow_hub *hub)
 static inline void flow_leave_callback(struct flow_hub *hub)
 {
     hub->cork.lent_end = NULL;
-    if (hub->cork.flow) cork_flush(hub);
+    if (hub->cork.flow)
+        cork_flush(hub);
 }
 
 /* ---- read.c -------------------------------------------------------------------------------------- */
@@ -376,8 +380,10 @@ void flow_look(struct cdt_flow *flow, uint32_t events);
 /* Something to read, and allowed to. */
 static inline bool flow_has_input(const struct cdt_flow *flow)
 {
-    if (!(flow->flags & (FLOW_READABLE | FLOW_STASHED))) return false;
-    if (flow->state == CDT_HANDSHAKING) return true;
+    if (!(flow->flags & (FLOW_READABLE | FLOW_STASHED)))
+        return false;
+    if (flow->state == CDT_HANDSHAKING)
+        return true;
     return !(flow->flags & FLOW_PAUSED) && flow->state > CDT_HANDSHAKING &&
            flow->state < CDT_CLOSED;
 }
@@ -449,7 +455,8 @@ bool relay_finished(struct cdt_flow *flow);
 /* ---- servers: called by flows -------------------------------------------------------------------- */
 
 /* A flow of the server has ended, with a status: for the counters and on_error. Before on_close. */
-void server_flow_failed(struct cdt_server *server, struct cdt_flow *flow, int status, const char *text);
+void server_flow_failed(struct cdt_server *server, struct cdt_flow *flow, int status,
+                        const char *text);
 /* Its on_close has returned and it is out of the list: frees the slots. */
 void server_flow_ended(struct cdt_server *server, int status);
 /* A descriptor was closed: the first server that waits for one may go on. */

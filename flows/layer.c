@@ -18,7 +18,8 @@ static struct cdt_layer *layer_at(const struct cdt_flow *flow, unsigned depth)
 /* NULL: the flow has no stash at this depth. */
 static struct flow_stash *stash_at(const struct cdt_flow *flow, unsigned depth)
 {
-    if (depth > 0) return &layer_at(flow, depth)->stash;
+    if (depth > 0)
+        return &layer_at(flow, depth)->stash;
     return flow->extra ? &flow->extra->stash : NULL;
 }
 
@@ -33,12 +34,15 @@ static void view_clear(struct flow_view *view)
 
 int layer_put_back(struct cdt_flow *flow, unsigned depth, const void *data, size_t length)
 {
-    if (depth == 0 && !flow_extra(flow)) return -ENOMEM;
+    if (depth == 0 && !flow_extra(flow))
+        return -ENOMEM;
     struct flow_stash *stash = stash_at(flow, depth);
     uint8_t *memory = mem_alloc(length + stash->length);
-    if (!memory) return -ENOMEM;
+    if (!memory)
+        return -ENOMEM;
     memcpy(memory, data, length);
-    if (stash->length) memcpy(memory + length, stash->at, stash->length);
+    if (stash->length)
+        memcpy(memory + length, stash->at, stash->length);
     length += stash->length;
     mem_free(stash->memory);
     *stash = (struct flow_stash){.memory = memory, .at = memory, .length = length};
@@ -71,7 +75,8 @@ void layer_stash(struct cdt_flow *flow)
         if (flow->state != CDT_CLOSED && view->length && stash_view(flow, depth, view))
             flow_end(flow, -ENOMEM, NULL);
         view_clear(view);
-        if (layer_stashed(flow, depth)) flow->flags |= FLOW_STASHED;
+        if (layer_stashed(flow, depth))
+            flow->flags |= FLOW_STASHED;
     }
 }
 
@@ -79,8 +84,10 @@ void layer_stash(struct cdt_flow *flow)
 
 static ssize_t fill_from_carrier(struct cdt_flow *flow, uint8_t *memory)
 {
-    if (flow->flags & FLOW_CARRIER_EOF) return 0;
-    if (!(flow->flags & FLOW_READABLE)) return -EAGAIN;
+    if (flow->flags & FLOW_CARRIER_EOF)
+        return 0;
+    if (!(flow->flags & FLOW_READABLE))
+        return -EAGAIN;
     ssize_t n = flow->ops->read(&flow->carrier, memory, FLOW_READ_SIZE);
     if (n > 0) {
         flow->config->traffic->in += (uint64_t)n;
@@ -97,7 +104,8 @@ static ssize_t fill_from_carrier(struct cdt_flow *flow, uint8_t *memory)
 ssize_t layer_fill(struct cdt_flow *flow, unsigned depth)
 {
     struct flow_view *view = &flow->config->hub->view[depth];
-    if (view->length) return (ssize_t)view->length;
+    if (view->length)
+        return (ssize_t)view->length;
     view_clear(view);
     if (layer_stashed(flow, depth)) {
         struct flow_stash *stash = stash_at(flow, depth);
@@ -107,7 +115,8 @@ ssize_t layer_fill(struct cdt_flow *flow, unsigned depth)
         *stash = (struct flow_stash){0};
         return (ssize_t)view->length;
     }
-    if (!view->memory && !(view->memory = mem_alloc(FLOW_READ_SIZE))) return -ENOMEM;
+    if (!view->memory && !(view->memory = mem_alloc(FLOW_READ_SIZE)))
+        return -ENOMEM;
     struct cdt_layer *layer = layer_at(flow, depth);
     ssize_t n = layer ? layer->ops->read(layer, view->memory, FLOW_READ_SIZE)
                       : fill_from_carrier(flow, view->memory);
@@ -123,13 +132,16 @@ ssize_t layer_fill(struct cdt_flow *flow, unsigned depth)
 /* Opens what lies below, then this layer. 0, -EAGAIN, or a negative code. */
 static int open_layer(struct cdt_layer *layer)
 {
-    if (!layer || layer->open) return 0;
+    if (!layer || layer->open)
+        return 0;
     int result = open_layer(layer->below);
-    if (result) return result;
+    if (result)
+        return result;
     if (!layer->started) {
         layer->started = true;
         result = layer->ops->start ? layer->ops->start(layer) : 0;
-        if (result == -EAGAIN) result = layer->ops->handshake ? layer->ops->handshake(layer) : -EINVAL;
+        if (result == -EAGAIN)
+            result = layer->ops->handshake ? layer->ops->handshake(layer) : -EINVAL;
     } else {
         result = layer->ops->handshake(layer);
     }
@@ -140,12 +152,14 @@ static int open_layer(struct cdt_layer *layer)
 bool layer_handshake(struct cdt_flow *flow)
 {
     int result = open_layer(flow->top);
-    if (flow->state != CDT_HANDSHAKING) return false;
+    if (flow->state != CDT_HANDSHAKING)
+        return false;
     if (result == -EAGAIN && (flow->flags & FLOW_CARRIER_EOF)) {
         result = -ECONNRESET;
         flow_set_error(flow, "the peer closed during the handshake");
     }
-    if (result == -EAGAIN) return false;
+    if (result == -EAGAIN)
+        return false;
     if (result)
         flow_end(flow, result, NULL);
     else
@@ -160,12 +174,15 @@ int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *
     if (!flow_usable(flow) || !ops || ops->size < sizeof *ops || !ops->read || !ops->write ||
         !ops->free)
         return -EINVAL;
-    if (flow_depth(flow) == FLOW_MAX_LAYERS) return -EINVAL;
+    if (flow_depth(flow) == FLOW_MAX_LAYERS)
+        return -EINVAL;
     if (flow->state > CDT_OPEN || (flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED)))
         return -EPIPE;
-    if (flow->extra && flow->extra->relay) return -EALREADY;
+    if (flow->extra && flow->extra->relay)
+        return -EALREADY;
     struct cdt_layer *layer = mem_zalloc(sizeof *layer);
-    if (!layer) return -ENOMEM;
+    if (!layer)
+        return -ENOMEM;
     cdt_flow_flush(flow); /* what was written before goes below */
     if (flow->state == CDT_CLOSED) {
         mem_free(layer);
@@ -179,7 +196,8 @@ int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *
     flow->top = layer;
     flow->flags |= FLOW_LAYERED;
     flow->active = cdt_reactor_now(flow->config->hub->reactor);
-    if (flow_change(flow, FLOW_EV_PUSH)) flow_schedule(flow);
+    if (flow_change(flow, FLOW_EV_PUSH))
+        flow_schedule(flow);
     flow_update_timer(flow);
     return 0;
 }
@@ -208,17 +226,20 @@ struct cdt_flow *cdt_layer_flow(const struct cdt_layer *layer)
 ssize_t cdt_layer_peek(struct cdt_layer *layer, const uint8_t **data)
 {
     ssize_t n = layer_fill(layer->flow, layer->depth - 1);
-    if (n > 0) *data = layer->flow->config->hub->view[layer->depth - 1].at;
+    if (n > 0)
+        *data = layer->flow->config->hub->view[layer->depth - 1].at;
     return n;
 }
 
 void cdt_layer_consume(struct cdt_layer *layer, size_t length)
 {
     struct flow_view *view = &layer->flow->config->hub->view[layer->depth - 1];
-    if (length > view->length) length = view->length;
+    if (length > view->length)
+        length = view->length;
     view->at += length;
     view->length -= length;
-    if (length) layer->flow->config->hub->consumed = true;
+    if (length)
+        layer->flow->config->hub->consumed = true;
 }
 
 /* The parts as carriers want them: FLOW_IOV at the most, none empty. */
@@ -227,8 +248,10 @@ int cdt_layer_write(struct cdt_layer *layer, const struct iovec *parts, int coun
     struct iovec piece[FLOW_IOV];
     int used = 0, result = 0;
     for (int i = 0; i < count && result == 0; i++) {
-        if (parts[i].iov_len) piece[used++] = parts[i];
-        if (used == 0 || (used < FLOW_IOV && i + 1 < count)) continue;
+        if (parts[i].iov_len)
+            piece[used++] = parts[i];
+        if (used == 0 || (used < FLOW_IOV && i + 1 < count))
+            continue;
         result = layer->below ? layer->below->ops->write(layer->below, piece, used)
                               : flow_output(layer->flow, piece, used);
         used = 0;

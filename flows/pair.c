@@ -26,7 +26,8 @@ static int my_index(const struct cdt_carrier *carrier)
 static void tell_other(struct pair *pair, int index, unsigned events)
 {
     struct cdt_flow *other = pair->end[!index];
-    if (other) cdt_carrier_ready(other, events);
+    if (other)
+        cdt_carrier_ready(other, events);
 }
 
 static ssize_t pair_read(struct cdt_carrier *carrier, void *data, size_t length)
@@ -34,10 +35,13 @@ static ssize_t pair_read(struct cdt_carrier *carrier, void *data, size_t length)
     struct pair *pair = carrier->context;
     int index = my_index(carrier);
     struct ring *ring = &pair->ring[!index];
-    if (ring->length == 0) return ring->reset ? -ECONNRESET : ring->ended ? 0 : -EAGAIN;
-    if (length > ring->length) length = ring->length;
+    if (ring->length == 0)
+        return ring->reset ? -ECONNRESET : ring->ended ? 0 : -EAGAIN;
+    if (length > ring->length)
+        length = ring->length;
     size_t first = pair->window - ring->head;
-    if (first > length) first = length;
+    if (first > length)
+        first = length;
     memcpy(data, ring->bytes + ring->head, first);
     memcpy((uint8_t *)data + first, ring->bytes, length - first);
     ring->head = (ring->head + length) % pair->window;
@@ -51,12 +55,16 @@ static ssize_t pair_write(struct cdt_carrier *carrier, const void *data, size_t 
     struct pair *pair = carrier->context;
     int index = my_index(carrier);
     struct ring *ring = &pair->ring[index];
-    if (!pair->end[!index]) return -EPIPE;
-    if (length > pair->window - ring->length) length = pair->window - ring->length;
-    if (length == 0) return -EAGAIN;
+    if (!pair->end[!index])
+        return -EPIPE;
+    if (length > pair->window - ring->length)
+        length = pair->window - ring->length;
+    if (length == 0)
+        return -EAGAIN;
     size_t tail = (ring->head + ring->length) % pair->window;
     size_t first = pair->window - tail;
-    if (first > length) first = length;
+    if (first > length)
+        first = length;
     memcpy(ring->bytes + tail, data, first);
     memcpy(ring->bytes, (const uint8_t *)data + first, length - first);
     ring->length += length;
@@ -69,9 +77,11 @@ static ssize_t pair_writev(struct cdt_carrier *carrier, const struct iovec *part
     ssize_t total = 0;
     for (int i = 0; i < count; i++) {
         ssize_t n = pair_write(carrier, parts[i].iov_base, parts[i].iov_len);
-        if (n < 0) return total ? total : n;
+        if (n < 0)
+            return total ? total : n;
         total += n;
-        if ((size_t)n < parts[i].iov_len) break;
+        if ((size_t)n < parts[i].iov_len)
+            break;
     }
     return total;
 }
@@ -94,7 +104,8 @@ static void pair_close(struct cdt_carrier *carrier, enum cdt_close_how how)
     tell_other(pair, index, CDT_READ | CDT_WRITE | CDT_HANGUP);
     pair->end[index] = NULL;
     carrier->context = NULL;
-    if (!pair->end[!index]) mem_free(pair);
+    if (!pair->end[!index])
+        mem_free(pair);
 }
 
 static size_t pair_unacknowledged(const struct cdt_carrier *carrier)
@@ -115,19 +126,22 @@ const struct cdt_carrier_ops pair_ops = {
     .unacknowledged = pair_unacknowledged,
 };
 
-int cdt_flow_pair(struct cdt_reactor *reactor, size_t window, const struct cdt_flow_options *options,
-                  const struct cdt_handler *handler_a, const struct cdt_handler *handler_b,
-                  struct cdt_flow **a, struct cdt_flow **b)
+int cdt_flow_pair(struct cdt_reactor *reactor, size_t window,
+                  const struct cdt_flow_options *options, const struct cdt_handler *handler_a,
+                  const struct cdt_handler *handler_b, struct cdt_flow **a, struct cdt_flow **b)
 {
     if (!reactor_usable(reactor) || !a || !b || window > SIZE_MAX / 4 ||
         !flow_handler_valid(handler_a) || !flow_handler_valid(handler_b))
         return -EINVAL;
     struct flow_hub *hub = flow_hub(reactor);
     struct flow_config *config;
-    if (!hub) return -ENOMEM;
-    if (window == 0) window = 64 * 1024;
+    if (!hub)
+        return -ENOMEM;
+    if (window == 0)
+        window = 64 * 1024;
     int result = flow_config_get(hub, options, NULL, &config);
-    if (result) return result;
+    if (result)
+        return result;
     config->references++;
 
     struct pair *pair = mem_zalloc(sizeof *pair + 2 * window);

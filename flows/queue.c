@@ -9,15 +9,18 @@ enum { MAX_SPARES = 16 };
 struct flow_segment *segment_new(struct flow_hub *hub, size_t capacity)
 {
     struct flow_segment *segment = NULL;
-    if (capacity > 0 && capacity < FLOW_CORK_SIZE) capacity = FLOW_CORK_SIZE;
-    if (capacity > SIZE_MAX - sizeof *segment) return NULL;
+    if (capacity > 0 && capacity < FLOW_CORK_SIZE)
+        capacity = FLOW_CORK_SIZE;
+    if (capacity > SIZE_MAX - sizeof *segment)
+        return NULL;
     if (capacity == FLOW_CORK_SIZE && hub->spare) {
         segment = hub->spare;
         hub->spare = segment->next;
         hub->spares--;
     } else {
         segment = mem_alloc(sizeof *segment + capacity);
-        if (!segment) return NULL;
+        if (!segment)
+            return NULL;
     }
     *segment = (struct flow_segment){.at = segment->bytes, .room = capacity, .capacity = capacity};
     return segment;
@@ -47,7 +50,8 @@ void segment_append(struct flow_segment **tail, struct flow_segment *segment)
 
 struct flow_segment *segment_take(struct flow_segment **tail)
 {
-    if (!*tail) return NULL;
+    if (!*tail)
+        return NULL;
     struct flow_segment *head = (*tail)->next;
     if (head == *tail)
         *tail = NULL;
@@ -75,7 +79,8 @@ int segment_copy(struct flow_hub *hub, struct flow_segment **tail, const struct 
     struct flow_segment *segment = *tail;
     if (!segment || segment->written || segment->room < total) {
         segment = segment_new(hub, total);
-        if (!segment) return -ENOMEM;
+        if (!segment)
+            return -ENOMEM;
         segment_append(tail, segment);
     }
     for (int i = 0; i < count; i++) {

@@ -9,7 +9,8 @@ static void count_activity(struct cdt_flow *flow, size_t length)
 {
     if (!flow->tail && flow->state < CDT_CLOSING)
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
-    if (flow->extra) flow->extra->rate_bytes += length;
+    if (flow->extra)
+        flow->extra->rate_bytes += length;
 }
 
 /* cork_flush() after an on_read. The short path: the flow was plain and writable when cdt_flow_write() held
@@ -19,8 +20,7 @@ static inline void flush_lent(struct flow_hub *hub)
     struct flow_cork *cork = &hub->cork;
     struct cdt_flow *flow = cork->flow;
     if (likely(!cork->mixed)) {
-        ssize_t n =
-            flow->ops->write(&flow->carrier, cork->reference, cork->reference_length);
+        ssize_t n = flow->ops->write(&flow->carrier, cork->reference, cork->reference_length);
         if (likely((size_t)n == cork->reference_length)) {
             flow->config->traffic->out += (uint64_t)n;
             cork->flow = NULL;
@@ -45,41 +45,47 @@ static inline void call_on_read(struct flow_hub *hub, struct cdt_flow *flow, con
     hub->cork.lent_end = data + length;
     flow->handler->on_read(flow, data, length);
     hub->cork.lent_end = NULL;
-    if (hub->cork.flow) flush_lent(hub);
+    if (hub->cork.flow)
+        flush_lent(hub);
 }
 
 static void deliver(struct cdt_flow *flow, const uint8_t *data, size_t length)
 {
-    if (flow->flags & FLOW_HAS_DEADLINES) count_activity(flow, length);
-    if (flow->flags & (FLOW_SHUT_READ | FLOW_NO_READER)) return;
+    if (flow->flags & FLOW_HAS_DEADLINES)
+        count_activity(flow, length);
+    if (flow->flags & (FLOW_SHUT_READ | FLOW_NO_READER))
+        return;
     call_on_read(flow->config->hub, flow, data, length);
 }
 
 /* The peer's stream is over, in order. */
 static void peer_ended(struct cdt_flow *flow)
 {
-    struct flow_hub *hub = flow->config->hub;
-    bool known = flow->flags & FLOW_EOF;
-    flow->flags |= FLOW_EOF;
-    flow->flags &= ~(uint32_t)FLOW_READABLE;
-    if (flow->flags & FLOW_BROKEN) {
+    uint32_t before = flow->flags;
+    flow->flags = (before | FLOW_EOF) & ~(uint32_t)FLOW_READABLE;
+    if (before & FLOW_BROKEN) {
         flow_end(flow, flow->status, NULL);
         return;
     }
-    if (known) return; /* some event made us look again */
-    if (!flow->handler->on_eof && flow->state == CDT_OPEN && !flow->tail && !flow->top) {
-        flow_end(flow, 0, NULL); /* nothing left to send: closing the carrier ends our side as well */
+    if (before & FLOW_EOF)
+        return; /* some event made us look again */
+    if (!flow->handler->on_eof &&
+        (before & (FLOW_OPEN | FLOW_LAYERED | FLOW_QUEUED)) == FLOW_OPEN) {
+        flow_end(flow, 0,
+                 NULL); /* nothing left to send: closing the carrier ends our side as well */
         return;
     }
     flow_change(flow, FLOW_EV_PEER_END);
     if (flow->handler->on_eof && !(flow->flags & FLOW_SHUT_READ)) {
+        struct flow_hub *hub = flow->config->hub;
         flow_enter_callback(hub);
         flow->handler->on_eof(flow);
         flow_leave_callback(hub);
     } else if (flow->state == CDT_PEER_ENDED && !flow->handler->on_eof) {
         cdt_flow_close(flow);
     }
-    if (flow->state == CDT_CLOSING) flow_try_fin(flow);
+    if (flow->state == CDT_CLOSING)
+        flow_try_fin(flow);
     flow_update_timer(flow);
 }
 
@@ -92,7 +98,8 @@ static void no_bytes(struct cdt_flow *flow, ssize_t result)
         flow_schedule(flow);
     } else if (result == -EAGAIN) {
         flow->flags &= ~(uint32_t)FLOW_READABLE;
-        if (flow->flags & FLOW_BROKEN) flow_end(flow, flow->status, NULL);
+        if (flow->flags & FLOW_BROKEN)
+            flow_end(flow, flow->status, NULL);
     } else if (flow->flags & FLOW_BROKEN) {
         flow_end(flow, flow->status, NULL);
     } else {
@@ -102,9 +109,9 @@ static void no_bytes(struct cdt_flow *flow, ssize_t result)
 
 static inline ssize_t read_carrier(struct cdt_flow *flow)
 {
-    ssize_t n =
-        flow->ops->read(&flow->carrier, flow->config->hub->view[0].memory, FLOW_READ_SIZE);
-    if (n > 0) flow->config->traffic->in += (uint64_t)n;
+    ssize_t n = flow->ops->read(&flow->carrier, flow->config->hub->view[0].memory, FLOW_READ_SIZE);
+    if (n > 0)
+        flow->config->traffic->in += (uint64_t)n;
     return n;
 }
 
@@ -112,19 +119,20 @@ static inline ssize_t read_carrier(struct cdt_flow *flow)
  * read. A short read means drained, unless the end was announced. */
 static __attribute__((noinline)) void read_direct(struct cdt_flow *flow, ssize_t n)
 {
-    for (int budget = FLOW_READS; budget > 0; budget--) {
-        if (n <= 0) {
-            no_bytes(flow, n);
-            return;
-        }
+    int budget = FLOW_READS;
+    do {
         if (n < FLOW_READ_SIZE && !(flow->flags & (FLOW_READ_END | FLOW_SHORT_READS)))
             flow->flags &= ~(uint32_t)FLOW_READABLE;
         deliver(flow, flow->config->hub->view[0].memory, (size_t)n);
-        if (!flow_has_input(flow)) return;
-        if (flow->top || (flow->flags & FLOW_STASHED)) break;
-        if (budget > 1) n = read_carrier(flow);
-    }
-    flow_schedule(flow);
+        if (!flow_has_input(flow))
+            return;
+        if (--budget == 0 || (flow->flags & (FLOW_LAYERED | FLOW_STASHED))) {
+            flow_schedule(flow);
+            return;
+        }
+        n = read_carrier(flow);
+    } while (n > 0);
+    no_bytes(flow, n);
 }
 
 void flow_on_event(struct cdt_source *source, uint32_t events)
@@ -141,8 +149,12 @@ void flow_on_event(struct cdt_source *source, uint32_t events)
         call_on_read(hub, flow, hub->view[0].memory, (size_t)n);
         return;
     }
-    if (n > 0) flow->config->traffic->in += (uint64_t)n;
     flow->flags |= FLOW_READABLE;
+    if (n <= 0) {
+        no_bytes(flow, n);
+        return;
+    }
+    flow->config->traffic->in += (uint64_t)n;
     read_direct(flow, n);
 }
 
@@ -164,12 +176,14 @@ static void read_layered(struct cdt_flow *flow)
         }
         hub->consumed = false;
         if (flow->state == CDT_HANDSHAKING) {
-            if (!layer_handshake(flow) && !hub->consumed) break;
+            if (!layer_handshake(flow) && !hub->consumed)
+                break;
             continue;
         }
         unsigned depth = flow_depth(flow);
         ssize_t n = layer_fill(flow, depth);
-        if (n == -EAGAIN && hub->consumed) continue; /* it has not looked for more */
+        if (n == -EAGAIN && hub->consumed)
+            continue; /* it has not looked for more */
         if (n <= 0) {
             drained = true;
             no_bytes(flow, n);
@@ -184,45 +198,61 @@ static void read_layered(struct cdt_flow *flow)
         }
     }
     layer_stash(flow);
-    if (!drained && flow->top) flow->flags |= FLOW_STASHED; /* a layer may hold more, decoded */
+    if (!drained && flow->top)
+        flow->flags |= FLOW_STASHED; /* a layer may hold more, decoded */
 }
 
-void flow_read(struct cdt_flow *flow)
+inline /* into flow_look() */
+    void
+    flow_read(struct cdt_flow *flow)
 {
-    if (!flow->top && !(flow->flags & FLOW_STASHED))
-        read_direct(flow, read_carrier(flow));
-    else
+    if (flow->flags & (FLOW_LAYERED | FLOW_STASHED)) {
         read_layered(flow);
+        return;
+    }
+    ssize_t n = read_carrier(flow);
+    if (n > 0)
+        read_direct(flow, n);
+    else
+        no_bytes(flow, n);
 }
 
 /* ---- public -------------------------------------------------------------------------------------- */
 
 int cdt_flow_pause(struct cdt_flow *flow)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (flow->state < CDT_CLOSING) flow->flags |= FLOW_PAUSED;
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (flow->state < CDT_CLOSING)
+        flow->flags |= FLOW_PAUSED;
     return 0;
 }
 
 int cdt_flow_resume(struct cdt_flow *flow)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (!(flow->flags & FLOW_PAUSED)) return 0;
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (!(flow->flags & FLOW_PAUSED))
+        return 0;
     flow->flags &= ~(uint32_t)FLOW_PAUSED;
     if ((flow->flags & FLOW_HAS_DEADLINES) && !flow->tail)
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
     flow_restart_rate(flow);
-    if (flow_has_input(flow)) flow_schedule(flow);
+    if (flow_has_input(flow))
+        flow_schedule(flow);
     return 0;
 }
 
 int cdt_flow_unread(struct cdt_flow *flow, const void *data, size_t length)
 {
-    if (!flow_usable(flow) || (!data && length)) return -EINVAL;
+    if (!flow_usable(flow) || (!data && length))
+        return -EINVAL;
     if (flow->state < CDT_OPEN || flow->state == CDT_CLOSED || (flow->flags & FLOW_EOF))
         return -EPIPE;
-    if (length == 0) return 0;
+    if (length == 0)
+        return 0;
     int result = layer_put_back(flow, flow_depth(flow), data, length);
-    if (result == 0) flow_schedule(flow);
+    if (result == 0)
+        flow_schedule(flow);
     return result;
 }

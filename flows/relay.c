@@ -9,8 +9,8 @@ struct flow_relay {
     struct cdt_relay_result result;
     cdt_relay_fn *done;
     void *arg;
-    int open;       /* flows whose on_close has not come */
-    bool kept[2];   /* over, but not freed before the other one is */
+    int open;     /* flows whose on_close has not come */
+    bool kept[2]; /* over, but not freed before the other one is */
 };
 
 static int index_of(const struct flow_relay *relay, const struct cdt_flow *flow)
@@ -20,7 +20,8 @@ static int index_of(const struct flow_relay *relay, const struct cdt_flow *flow)
 
 struct cdt_flow *relay_other(const struct cdt_flow *flow)
 {
-    if (!flow->extra || !flow->extra->relay) return NULL;
+    if (!flow->extra || !flow->extra->relay)
+        return NULL;
     const struct flow_relay *relay = flow->extra->relay;
     return relay->open == 2 ? relay->flow[!index_of(relay, flow)] : NULL;
 }
@@ -33,8 +34,10 @@ static void on_read(struct cdt_flow *flow, const void *data, size_t length)
     size_t hard = other->config->options.hard_limit, unsent = flow_unsent(other);
     size_t room = hard > unsent ? hard - unsent : 0, taken = length < room ? length : room;
     int result = cdt_flow_write(other, data, taken);
-    if (result == -EPIPE) return; /* it is ending, and its on_close says what becomes of us */
-    if (result >= 0) *(index ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += taken;
+    if (result == -EPIPE)
+        return; /* it is ending, and its on_close says what becomes of us */
+    if (result >= 0)
+        *(index ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += taken;
     if (result >= 0 && taken < length) { /* the rest when it has room */
         result = cdt_flow_unread(flow, (const uint8_t *)data + taken, length - taken);
         other->flags |= FLOW_ABOVE;
@@ -66,7 +69,8 @@ static void on_close(struct cdt_flow *flow, int status)
     int index = index_of(relay, flow);
     struct cdt_flow *other = relay->flow[!index];
     *(index ? &relay->result.status_b : &relay->result.status_a) = status;
-    if (--relay->open == 0) return;
+    if (--relay->open == 0)
+        return;
     if (status && !(flow->flags & FLOW_OPENED))
         cdt_flow_abort(other, status, cdt_flow_error(flow));
     else
@@ -84,10 +88,12 @@ static const struct cdt_handler handler = {
 bool relay_finished(struct cdt_flow *flow)
 {
     struct flow_relay *relay = flow->extra ? flow->extra->relay : NULL;
-    if (!relay) return false;
+    if (!relay)
+        return false;
     struct flow_hub *hub = flow->config->hub;
     relay->kept[index_of(relay, flow)] = true;
-    if (!relay->kept[0] || !relay->kept[1]) return true;
+    if (!relay->kept[0] || !relay->kept[1])
+        return true;
     if (relay->done) {
         flow_enter_callback(hub);
         relay->done(relay->flow[0], relay->flow[1], &relay->result, relay->arg);
@@ -110,20 +116,26 @@ static bool may_join(const struct cdt_flow *flow)
 static void join(struct cdt_flow *flow, struct flow_relay *relay)
 {
     flow->extra->relay = relay;
-    if (!flow->extra->user_size) flow->extra->user_size = flow->handler->user_size;
+    if (!flow->extra->user_size)
+        flow->extra->user_size = flow->handler->user_size;
     flow_use_handler(flow, &handler);
-    if (flow->state == CDT_PEER_ENDED) on_eof(flow);
+    if (flow->state == CDT_PEER_ENDED)
+        on_eof(flow);
 }
 
 int cdt_flow_relay(struct cdt_flow *a, struct cdt_flow *b, cdt_relay_fn *done, void *arg)
 {
     if (!flow_usable(a) || !flow_usable(b) || a == b || a->config->hub != b->config->hub)
         return -EINVAL;
-    if (!may_join(a) || !may_join(b)) return -EPIPE;
-    if (!flow_extra(a) || !flow_extra(b)) return -ENOMEM;
-    if (a->extra->relay || b->extra->relay) return -EALREADY;
+    if (!may_join(a) || !may_join(b))
+        return -EPIPE;
+    if (!flow_extra(a) || !flow_extra(b))
+        return -ENOMEM;
+    if (a->extra->relay || b->extra->relay)
+        return -EALREADY;
     struct flow_relay *relay = mem_zalloc(sizeof *relay);
-    if (!relay) return -ENOMEM;
+    if (!relay)
+        return -ENOMEM;
     *relay = (struct flow_relay){.flow = {a, b}, .done = done, .arg = arg, .open = 2};
     join(a, relay);
     join(b, relay);

@@ -303,7 +303,8 @@ static bool refused_ended(struct cdt_server *server)
 void server_flow_ended(struct cdt_server *server, int status)
 {
     struct cdt_limit **end = server->limits + server->limit_count;
-    bool refused = server->refused_count && refused_ended(server), waited_for = false;
+    bool refused = server->refused_count && refused_ended(server);
+    unsigned waited_for = 0;
 
     if (!refused && status == 0)
         server->counters.closed++;
@@ -311,7 +312,7 @@ void server_flow_ended(struct cdt_server *server, int status)
         server->counters.aborted++;
     for (struct cdt_limit **limit = server->limits; limit != end; limit++) {
         (*limit)->active--;
-        waited_for |= !list_empty(&(*limit)->line);
+        waited_for |= (*limit)->waiting;
     }
     if (waited_for)
         for (struct cdt_limit **limit = server->limits; limit != end; limit++)

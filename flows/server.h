@@ -149,12 +149,13 @@ void server_on_deadline(struct cdt_timer *timer);
 /* ---- accept.c -------------------------------------------------------------------------------- */
 
 enum accept_result {
-    ACCEPT_DONE,    /* a connection was taken, or refused by the user */
-    ACCEPT_EMPTY,   /* no client waits */
-    ACCEPT_FAILED,  /* this one went wrong, the next may do */
-    ACCEPT_LIMITED, /* the server stands in a limit's line */
-    ACCEPT_STARVED, /* it stands in the line for descriptors */
-    ACCEPT_STOPPED  /* it accepts no more */
+    ACCEPT_DONE,                  /* a connection was taken, or refused by the user */
+    ACCEPT_FAILED,                /* this one went wrong, the next may do */
+    ACCEPT_GO_ON = ACCEPT_FAILED, /* up to here the next one may be accepted at once */
+    ACCEPT_EMPTY,                 /* no client waits */
+    ACCEPT_LIMITED,               /* the server stands in a limit's line */
+    ACCEPT_STARVED,               /* it stands in the line for descriptors */
+    ACCEPT_STOPPED                /* it accepts no more */
 };
 
 /* Accepts one connection. `turn` is the line whose turn it is and that the server need not join

@@ -30,7 +30,8 @@ ssize_t socket_writev(struct cdt_carrier *carrier, const struct iovec *parts, in
 /* If the connection is gone already, why. */
 int socket_shutdown(struct cdt_carrier *carrier)
 {
-    if (shutdown(carrier->fd, SHUT_WR) == 0) return 0;
+    if (shutdown(carrier->fd, SHUT_WR) == 0)
+        return 0;
     int result = -errno, reason = result == -ENOTCONN ? socket_connected(carrier) : 0;
     return reason ? reason : result;
 }
@@ -39,13 +40,15 @@ int socket_connected(struct cdt_carrier *carrier)
 {
     int error = 0;
     socklen_t length = sizeof error;
-    if (getsockopt(carrier->fd, SOL_SOCKET, SO_ERROR, &error, &length)) return -errno;
+    if (getsockopt(carrier->fd, SOL_SOCKET, SO_ERROR, &error, &length))
+        return -errno;
     return -error;
 }
 
 void socket_close(struct cdt_carrier *carrier, enum cdt_close_how how)
 {
-    if (how == CDT_CLOSE_KEEP || carrier->fd < 0) return;
+    if (how == CDT_CLOSE_KEEP || carrier->fd < 0)
+        return;
     if (how == CDT_CLOSE_RESET) {
         struct linger linger = {.l_onoff = 1, .l_linger = 0};
         setsockopt(carrier->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
@@ -57,7 +60,8 @@ void socket_close(struct cdt_carrier *carrier, enum cdt_close_how how)
 size_t socket_unacknowledged(const struct cdt_carrier *carrier)
 {
     int bytes = 0;
-    if (ioctl(carrier->fd, SIOCOUTQ, &bytes) || bytes < 0) return 0;
+    if (ioctl(carrier->fd, SIOCOUTQ, &bytes) || bytes < 0)
+        return 0;
     return (size_t)bytes;
 }
 
@@ -74,14 +78,16 @@ void socket_unmap(struct cdt_addr *addr)
 
 int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr)
 {
-    if (carrier->fd < 0) return -ENOTCONN;
+    if (carrier->fd < 0)
+        return -ENOTCONN;
     addr->length = sizeof(struct sockaddr_un);
     int (*ask)(int, struct sockaddr *, socklen_t *) = peer ? getpeername : getsockname;
     if (ask(carrier->fd, &addr->any, &addr->length)) {
         addr->length = 0;
         return -errno;
     }
-    if (addr->length > sizeof(struct sockaddr_un)) addr->length = sizeof(struct sockaddr_un);
+    if (addr->length > sizeof(struct sockaddr_un))
+        addr->length = sizeof(struct sockaddr_un);
     socket_unmap(addr);
     return 0;
 }

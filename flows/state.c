@@ -19,9 +19,12 @@ const int8_t flow_next_state[CDT_CLOSED + 1][FLOW_EVENTS] = {
 /* clang-format on */
 
 static const char *const names[CDT_CLOSED + 1] = {
-    [CDT_CONNECTING] = "connecting", [CDT_HANDSHAKING] = "handshaking",
-    [CDT_OPEN] = "open",             [CDT_PEER_ENDED] = "half-closed by the peer",
-    [CDT_WE_ENDED] = "half-closed",  [CDT_CLOSING] = "closing",
+    [CDT_CONNECTING] = "connecting",
+    [CDT_HANDSHAKING] = "handshaking",
+    [CDT_OPEN] = "open",
+    [CDT_PEER_ENDED] = "half-closed by the peer",
+    [CDT_WE_ENDED] = "half-closed",
+    [CDT_CLOSING] = "closing",
     [CDT_CLOSED] = "closed",
 };
 

@@ -28,8 +28,10 @@ static int apply(int fd, const struct option *options, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         int value = (int)options[i].value;
-        if (value == 0) continue;
-        if (setsockopt(fd, options[i].level, options[i].name, &value, sizeof value)) return -errno;
+        if (value == 0)
+            continue;
+        if (setsockopt(fd, options[i].level, options[i].name, &value, sizeof value))
+            return -errno;
     }
     return 0;
 }
@@ -38,7 +40,8 @@ int tcp_apply_options(int fd, const struct cdt_flow_options *o)
 {
     bool alive = o->keepalive == CDT_ON;
     uint64_t user_timeout = o->user_timeout / CDT_MS + (o->user_timeout % CDT_MS != 0);
-    if (user_timeout > INT32_MAX) user_timeout = INT32_MAX;
+    if (user_timeout > INT32_MAX)
+        user_timeout = INT32_MAX;
     const struct option options[] = {
         {IPPROTO_TCP, TCP_NODELAY, o->nodelay == CDT_ON},
         {SOL_SOCKET, SO_KEEPALIVE, alive},
@@ -52,8 +55,7 @@ int tcp_apply_options(int fd, const struct cdt_flow_options *o)
     };
     int result = apply(fd, options, sizeof options / sizeof *options);
     if (result == 0 && o->interface[0] &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->interface,
-                   (socklen_t)strlen(o->interface)))
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->interface, (socklen_t)strlen(o->interface)))
         result = -errno;
     return result;
 }
@@ -61,8 +63,10 @@ int tcp_apply_options(int fd, const struct cdt_flow_options *o)
 /* Binds to the source, without taking a port before the peer is known. */
 static int bind_source(int fd, const struct cdt_addr *source, int family)
 {
-    if (source->length == 0) return 0;
-    if (source->any.sa_family != family) return -EAFNOSUPPORT;
+    if (source->length == 0)
+        return 0;
+    if (source->any.sa_family != family)
+        return -EAFNOSUPPORT;
     int on = 1;
     if (cdt_addr_port(source) == 0)
         setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
@@ -73,14 +77,18 @@ static int bind_source(int fd, const struct cdt_addr *source, int family)
 static int start(const struct cdt_addr *to, const struct cdt_flow_options *options)
 {
     int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-    if (fd < 0) return -errno;
+    if (fd < 0)
+        return -errno;
     int on = 1, result = tcp_apply_options(fd, options);
     if (result == 0 && options->fastopen == CDT_ON &&
         setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on))
         result = -errno;
-    if (result == 0) result = bind_source(fd, &options->source, to->any.sa_family);
-    if (result == 0 && connect(fd, &to->any, to->length) && errno != EINPROGRESS) result = -errno;
-    if (result == 0) return fd;
+    if (result == 0)
+        result = bind_source(fd, &options->source, to->any.sa_family);
+    if (result == 0 && connect(fd, &to->any, to->length) && errno != EINPROGRESS)
+        result = -errno;
+    if (result == 0)
+        return fd;
     close(fd);
     return result;
 }
@@ -95,7 +103,8 @@ int cdt_tcp_connect(struct cdt_reactor *reactor, const struct cdt_addr *to,
                     const struct cdt_flow_options *options, const struct cdt_handler *handler,
                     struct cdt_flow **flow)
 {
-    if (!to || !is_ip(to)) return -EINVAL;
+    if (!to || !is_ip(to))
+        return -EINVAL;
     struct flow_connect connect = {.ops = &tcp_ops, .start = start, .to = to};
     return flow_connect(reactor, &connect, options, handler, flow);
 }

@@ -36,8 +36,10 @@ static uint64_t idle_deadline(const struct cdt_flow *flow)
     uint64_t since = flow->active;
     const struct cdt_flow *other = relay_other(flow);
     if (other) {
-        if (other->tail) since = cdt_reactor_now(flow->config->hub->reactor); /* ask again later */
-        if (other->active > since) since = other->active;
+        if (other->tail)
+            since = cdt_reactor_now(flow->config->hub->reactor); /* ask again later */
+        if (other->active > since)
+            since = other->active;
     }
     return after(since, flow->config->options.idle_timeout);
 }
@@ -106,15 +108,18 @@ void flow_restart_rate(struct cdt_flow *flow)
 void flow_update_timer(struct cdt_flow *flow)
 {
     const struct cdt_flow_options *options = &flow->config->options;
-    if (flow->state == CDT_CLOSED) return;
-    if (flow->state == CDT_OPEN && !flow->tail && !flow->config->deadlines) return;
+    if (flow->state == CDT_CLOSED)
+        return;
+    if (flow->state == CDT_OPEN && !flow->tail && !flow->config->deadlines)
+        return;
     if (options->idle_timeout != CDT_NEVER || options->min_rate)
         flow->flags |= FLOW_HAS_DEADLINES;
     else
         flow->flags &= ~(uint32_t)FLOW_HAS_DEADLINES;
     uint64_t deadline;
     next_cause(flow, &deadline);
-    if (deadline == CDT_NEVER) return;
+    if (deadline == CDT_NEVER)
+        return;
     if (!cdt_timer_is_set(&flow->timer) || deadline < flow->timer.deadline)
         cdt_timer_set_at(flow->config->hub->reactor, &flow->timer, deadline);
 }
@@ -125,7 +130,8 @@ static bool rate_reached(struct cdt_flow *flow)
     const struct cdt_flow_options *options = &flow->config->options;
     unsigned __int128 wanted = (unsigned __int128)options->min_rate * options->min_rate_window;
     bool reached = (unsigned __int128)flow->extra->rate_bytes * CDT_SECOND >= wanted;
-    if (reached) flow_restart_rate(flow);
+    if (reached)
+        flow_restart_rate(flow);
     return reached;
 }
 
@@ -138,12 +144,14 @@ void flow_on_timer(struct cdt_timer *timer)
         flow_update_timer(flow);
         return;
     }
-    if (cause == RATE && rate_reached(flow)) return;
+    if (cause == RATE && rate_reached(flow))
+        return;
     if (cause == LINGER) {
         size_t unacknowledged = 0;
         cdt_flow_pending(flow, NULL, &unacknowledged);
         if (unacknowledged)
-            flow_end(flow, -ETIMEDOUT, "the peer did not acknowledge all within the linger timeout");
+            flow_end(flow, -ETIMEDOUT,
+                     "the peer did not acknowledge all within the linger timeout");
         else
             flow_end(flow, flow->status, NULL);
         return;

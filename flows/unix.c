@@ -33,7 +33,8 @@ static struct unix_state *unix_state(struct cdt_carrier *carrier)
 {
     if (!carrier->context) {
         struct unix_state *state = mem_zalloc(sizeof *state);
-        if (!state) return NULL;
+        if (!state)
+            return NULL;
         state->last = &state->first;
         carrier->context = state;
     }
@@ -51,7 +52,8 @@ static void unix_close(struct cdt_carrier *carrier, enum cdt_close_how how)
     struct unix_state *state = carrier->context;
     carrier->context = NULL;
     socket_close(carrier, how);
-    if (!state) return;
+    if (!state)
+        return;
     cdt_timer_cancel(&state->retry);
     while (state->first) {
         struct departure *departure = state->first;
@@ -87,8 +89,10 @@ static ssize_t send_with_fds(int fd, const struct iovec *parts, int count,
     memcpy(CMSG_DATA(header), departure->fds, size);
     for (;;) {
         ssize_t n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n >= 0) return n;
-        if (errno != EINTR) return -errno;
+        if (n >= 0)
+            return n;
+        if (errno != EINTR)
+            return -errno;
     }
 }
 
@@ -98,7 +102,8 @@ static int cut_parts(struct iovec *to, const struct iovec *parts, int count, uin
     int used = 0;
     for (; used < count && length > 0; used++) {
         to[used] = parts[used];
-        if (to[used].iov_len > length) to[used].iov_len = (size_t)length;
+        if (to[used].iov_len > length)
+            to[used].iov_len = (size_t)length;
         length -= to[used].iov_len;
     }
     return used;
@@ -108,7 +113,8 @@ static void departed(struct unix_state *state)
 {
     struct departure *departure = state->first;
     state->first = departure->next;
-    if (!state->first) state->last = &state->first;
+    if (!state->first)
+        state->last = &state->first;
     close_fds(departure->fds, departure->count);
     mem_free(departure);
 }
@@ -120,7 +126,8 @@ static int skip_parts(struct iovec *parts, int count, size_t length)
     while (done < count && parts[done].iov_len <= length)
         length -= parts[done++].iov_len;
     memmove(parts, parts + done, sizeof *parts * (size_t)(count - done));
-    if (done == count) return 0;
+    if (done == count)
+        return 0;
     parts->iov_base = (uint8_t *)parts->iov_base + length;
     parts->iov_len -= length;
     return count - done;
@@ -142,9 +149,11 @@ static ssize_t send_piece(struct cdt_carrier *carrier, const struct iovec *parts
         uint64_t length = next->next ? next->next->position - state->written : UINT64_MAX;
         count = cut_parts(piece, parts, count, length);
         n = send_with_fds(carrier->fd, piece, count, next);
-        if (n > 0) departed(state);
+        if (n > 0)
+            departed(state);
     }
-    if (n > 0) state->written += (uint64_t)n;
+    if (n > 0)
+        state->written += (uint64_t)n;
     return n;
 }
 
@@ -152,7 +161,8 @@ static ssize_t send_piece(struct cdt_carrier *carrier, const struct iovec *parts
 static ssize_t unix_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count)
 {
     struct unix_state *state = carrier->context;
-    if (!state) return socket_writev(carrier, parts, count);
+    if (!state)
+        return socket_writev(carrier, parts, count);
     struct iovec rest[FLOW_IOV];
     ssize_t n = 0, total = 0;
     memcpy(rest, parts, sizeof *rest * (size_t)count);
@@ -165,7 +175,8 @@ static ssize_t unix_writev(struct cdt_carrier *carrier, const struct iovec *part
 
 static ssize_t unix_write(struct cdt_carrier *carrier, const void *data, size_t length)
 {
-    if (!carrier->context) return socket_write(carrier, data, length);
+    if (!carrier->context)
+        return socket_write(carrier, data, length);
     struct iovec part = {.iov_base = (void *)data, .iov_len = length};
     return unix_writev(carrier, &part, 1);
 }
@@ -192,7 +203,8 @@ static int arrived(struct unix_state *state, const int *fds, int count)
 
 static void take_arrived(struct unix_state *state, int *fds, int count)
 {
-    if (fds) memcpy(fds, state->arrived, sizeof(int) * (size_t)count);
+    if (fds)
+        memcpy(fds, state->arrived, sizeof(int) * (size_t)count);
     state->arrived_count -= count;
     state->stale = state->stale > count ? state->stale - count : 0;
     memmove(state->arrived, state->arrived + count, sizeof(int) * (size_t)state->arrived_count);
@@ -204,15 +216,18 @@ static ssize_t unix_read(struct cdt_carrier *carrier, void *data, size_t length)
     struct iovec part = {.iov_base = data, .iov_len = length};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n = recvmsg(carrier->fd, &message, MSG_DONTWAIT);
-    if (n < 0) return -errno;
-    if (message.msg_flags & MSG_CTRUNC) cdt_carrier_ready(flow_of_carrier(carrier), CDT_READ | CDT_HANGUP);
+    if (n < 0)
+        return -errno;
+    if (message.msg_flags & MSG_CTRUNC)
+        cdt_carrier_ready(flow_of_carrier(carrier), CDT_READ | CDT_HANGUP);
     return n;
 }
 
 static ssize_t unix_read_fds(struct cdt_carrier *carrier, void *data, size_t length)
 {
     struct unix_state *state = unix_state(carrier);
-    if (!state) return -ENOMEM;
+    if (!state)
+        return -ENOMEM;
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int) * 253)]; /* SCM_MAX_FD */
@@ -226,7 +241,8 @@ static ssize_t unix_read_fds(struct cdt_carrier *carrier, void *data, size_t len
     do {
         n = recvmsg(carrier->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
-    if (n < 0) return -errno;
+    if (n < 0)
+        return -errno;
     if (state->stale) { /* nobody took them before the on_read that comes now */
         close_fds(state->arrived, state->stale);
         take_arrived(state, NULL, state->stale);
@@ -235,12 +251,14 @@ static ssize_t unix_read_fds(struct cdt_carrier *carrier, void *data, size_t len
      * drops descriptors if we may have no more of them. */
     int result = message.msg_flags & MSG_CTRUNC ? -EMFILE : 0;
     for (struct cmsghdr *h = CMSG_FIRSTHDR(&message); h; h = CMSG_NXTHDR(&message, h)) {
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+            continue;
         int fds[253];
         size_t size = h->cmsg_len - CMSG_LEN(0);
         memcpy(fds, CMSG_DATA(h), size);
         int error = arrived(state, fds, (int)(size / sizeof(int)));
-        if (error) result = error;
+        if (error)
+            result = error;
     }
     state->stale = state->arrived_count;
     return result ? result : n;
@@ -252,8 +270,10 @@ static int start(const struct cdt_addr *to, const struct cdt_flow_options *optio
 {
     (void)options;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
-    if (connect(fd, &to->any, to->length) == 0 || errno == EAGAIN) return fd;
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, &to->any, to->length) == 0 || errno == EAGAIN)
+        return fd;
     int result = -errno;
     close(fd);
     return result;
@@ -271,13 +291,19 @@ static int unix_connected(struct cdt_carrier *carrier)
 {
     struct cdt_flow *flow = flow_of_carrier(carrier);
     struct cdt_addr peer;
-    if (socket_address(carrier, true, &peer) == 0) return 0;
+    if (socket_address(carrier, true, &peer) == 0)
+        return 0;
     struct unix_state *state = carrier->context;
-    if (!state) return -ENOTCONN;
-    if (cdt_timer_is_set(&state->retry)) return -EAGAIN;
-    if (connect(carrier->fd, &state->to->any, state->to->length) == 0) return 0;
-    if (errno != EAGAIN) return -errno;
-    if (state->retry_delay < 64 * CDT_MS) state->retry_delay *= 2;
+    if (!state)
+        return -ENOTCONN;
+    if (cdt_timer_is_set(&state->retry))
+        return -EAGAIN;
+    if (connect(carrier->fd, &state->to->any, state->to->length) == 0)
+        return 0;
+    if (errno != EAGAIN)
+        return -errno;
+    if (state->retry_delay < 64 * CDT_MS)
+        state->retry_delay *= 2;
     cdt_timer_set(flow->config->hub->reactor, &state->retry, state->retry_delay);
     return -EAGAIN;
 }
@@ -294,7 +320,8 @@ int cdt_unix_connect(struct cdt_reactor *reactor, const struct cdt_addr *to,
         .ops = fds ? &unix_fds_ops : &unix_ops, .start = start, .to = to};
     int error = flow_connect(reactor, &connect, options, handler, result);
     struct cdt_flow *flow = error ? NULL : *result;
-    if (!flow || flow->state == CDT_CLOSED) return error;
+    if (!flow || flow->state == CDT_CLOSED)
+        return error;
 
     struct cdt_addr peer;
     if (socket_address(&flow->carrier, true, &peer)) {
@@ -352,11 +379,14 @@ static bool is_unix(const struct cdt_flow *flow)
 
 int cdt_flow_credentials(const struct cdt_flow *flow, struct cdt_credentials *credentials)
 {
-    if (!flow_usable(flow) || !credentials) return -EINVAL;
-    if (!is_unix(flow)) return -ENOTSUP;
+    if (!flow_usable(flow) || !credentials)
+        return -EINVAL;
+    if (!is_unix(flow))
+        return -ENOTSUP;
     struct ucred peer;
     socklen_t length = sizeof peer;
-    if (getsockopt(flow->carrier.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length)) return -errno;
+    if (getsockopt(flow->carrier.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+        return -errno;
     *credentials = (struct cdt_credentials){peer.pid, peer.uid, peer.gid};
     return 0;
 }
@@ -365,7 +395,8 @@ static struct departure *departure_new(const int *fds, int count, int *error)
 {
     struct departure *departure = mem_zalloc(sizeof *departure);
     *error = -ENOMEM;
-    if (!departure) return NULL;
+    if (!departure)
+        return NULL;
     for (; departure->count < count; departure->count++) {
         int fd = fcntl(fds[departure->count], F_DUPFD_CLOEXEC, 0);
         if (fd < 0) {
@@ -384,13 +415,16 @@ int cdt_flow_write_fds(struct cdt_flow *flow, const void *data, size_t length, c
 {
     if (!flow_usable(flow) || !data || length == 0 || !fds || count < 1 || count > CDT_MAX_FDS)
         return -EINVAL;
-    if (!is_unix(flow) || flow->top) return -ENOTSUP;
+    if (!is_unix(flow) || flow->top)
+        return -ENOTSUP;
     struct unix_state *state = unix_state(&flow->carrier);
-    if (!state) return -ENOMEM;
+    if (!state)
+        return -ENOMEM;
     cdt_flow_flush(flow);
     int error;
     struct departure *departure = departure_new(fds, count, &error);
-    if (!departure) return error;
+    if (!departure)
+        return error;
     departure->position = state->written + flow->queued;
     struct departure **before = state->last;
     *before = departure;
@@ -407,11 +441,15 @@ int cdt_flow_write_fds(struct cdt_flow *flow, const void *data, size_t length, c
 
 int cdt_flow_take_fds(struct cdt_flow *flow, int *fds, int count)
 {
-    if (!flow_usable(flow) || !fds || count < 0) return -EINVAL;
-    if (flow->ops != &unix_fds_ops) return -ENOTSUP;
+    if (!flow_usable(flow) || !fds || count < 0)
+        return -EINVAL;
+    if (flow->ops != &unix_fds_ops)
+        return -ENOTSUP;
     struct unix_state *state = flow->carrier.context;
-    if (!state) return 0;
-    if (count > state->arrived_count) count = state->arrived_count;
+    if (!state)
+        return 0;
+    if (count > state->arrived_count)
+        count = state->arrived_count;
     take_arrived(state, fds, count);
     return count;
 }

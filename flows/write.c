@@ -18,8 +18,10 @@ size_t flow_unsent(const struct cdt_flow *flow)
 {
     const struct flow_cork *cork = &flow->config->hub->cork;
     size_t unsent = flow->queued;
-    if (cork->flow == flow) unsent += cork->reference_length + cork->held_length;
-    if (flow->extra) unsent += flow->extra->early_bytes;
+    if (cork->flow == flow)
+        unsent += cork->reference_length + cork->held_length;
+    if (flow->extra)
+        unsent += flow->extra->early_bytes;
     return unsent;
 }
 
@@ -31,7 +33,8 @@ bool flow_writable_due(const struct cdt_flow *flow)
 /* Whether `length` more bytes may be taken: 0, -EPIPE, -ENOBUFS. */
 static int admit(const struct cdt_flow *flow, size_t length)
 {
-    if (!flow_may_write(flow)) return -EPIPE;
+    if (!flow_may_write(flow))
+        return -EPIPE;
     size_t unsent = flow_unsent(flow), hard = flow->config->options.hard_limit;
     return unsent > hard || length > hard - unsent ? -ENOBUFS : 0;
 }
@@ -39,7 +42,8 @@ static int admit(const struct cdt_flow *flow, size_t length)
 /* The result of a write that was taken. */
 static int taken(struct cdt_flow *flow)
 {
-    if (flow_unsent(flow) <= flow->config->options.high_watermark) return 0;
+    if (flow_unsent(flow) <= flow->config->options.high_watermark)
+        return 0;
     flow->flags |= FLOW_ABOVE;
     return 1;
 }
@@ -110,14 +114,18 @@ static int queue_rest(struct cdt_flow *flow, const struct iovec *parts, int coun
 int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
     size_t sent = 0;
-    if (flow->flags & (FLOW_BROKEN | FLOW_FIN_SENT)) return 0; /* thrown away; on_close will tell */
+    if (flow->flags & (FLOW_BROKEN | FLOW_FIN_SENT))
+        return 0; /* thrown away; on_close will tell */
     if (!flow->tail && (flow->flags & FLOW_WRITABLE)) {
         size_t length = count == 1 ? parts->iov_len : parts_length(parts, count);
         ssize_t n = carrier_write(flow, parts, count);
-        if ((size_t)n == length) return 0;
-        if (is_failure(n)) return (int)n;
+        if ((size_t)n == length)
+            return 0;
+        if (is_failure(n))
+            return (int)n;
         fell_short(flow, n);
-        if (n > 0) sent = (size_t)n;
+        if (n > 0)
+            sent = (size_t)n;
     }
     return queue_rest(flow, parts, count, sent);
 }
@@ -141,7 +149,8 @@ static int queue_parts(const struct cdt_flow *flow, struct iovec *parts)
     struct flow_segment *segment = flow->tail;
     do {
         segment = segment->next;
-        if (segment->length == 0) continue;
+        if (segment->length == 0)
+            continue;
         parts[count++] =
             (struct iovec){.iov_base = (void *)segment->at, .iov_len = segment->length};
     } while (segment != flow->tail && count < FLOW_IOV);
@@ -158,7 +167,8 @@ static void queue_consume(struct cdt_flow *flow, size_t sent)
         head->at += n;
         head->length -= n;
         sent -= n;
-        if (head->length) return;
+        if (head->length)
+            return;
         segment_done(flow, segment_take(&flow->tail), 0);
     }
     flow->flags &= ~(uint32_t)FLOW_QUEUED;
@@ -179,9 +189,12 @@ void flow_drain(struct cdt_flow *flow)
             flow_write_failed(flow, (int)n);
             return;
         }
-        if (n < 0 || (size_t)n < parts_length(parts, count)) fell_short(flow, n);
-        if (n < 0) n = 0;
-        if (n > 0) flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        if (n < 0 || (size_t)n < parts_length(parts, count))
+            fell_short(flow, n);
+        if (n < 0)
+            n = 0;
+        if (n > 0)
+            flow->active = cdt_reactor_now(flow->config->hub->reactor);
         queue_consume(flow, (size_t)n);
     }
     if (!flow->tail) {
@@ -189,7 +202,8 @@ void flow_drain(struct cdt_flow *flow)
         flow_try_fin(flow);
         flow_update_timer(flow);
     }
-    if (flow_writable_due(flow)) flow_schedule(flow);
+    if (flow_writable_due(flow))
+        flow_schedule(flow);
 }
 
 /* ---- through the layers -------------------------------------------------------------------------- */
@@ -197,9 +211,11 @@ void flow_drain(struct cdt_flow *flow)
 static int send_early(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
     struct flow_extra *extra = flow_extra(flow);
-    if (!extra) return -ENOMEM;
+    if (!extra)
+        return -ENOMEM;
     int result = segment_copy(flow->config->hub, &extra->early, parts, count, 0);
-    if (result == 0) extra->early_bytes += (uint32_t)parts_length(parts, count);
+    if (result == 0)
+        extra->early_bytes += (uint32_t)parts_length(parts, count);
     return result;
 }
 
@@ -211,11 +227,15 @@ static bool is_early(const struct cdt_flow *flow)
 /* Sends bytes that were admitted: 0, or a code; nothing was taken then. */
 static int flow_send(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
-    if (flow->state == CDT_CLOSED) return 0;
-    if (is_early(flow)) return send_early(flow, parts, count);
-    if (!flow->top) return flow_output(flow, parts, count);
+    if (flow->state == CDT_CLOSED)
+        return 0;
+    if (is_early(flow))
+        return send_early(flow, parts, count);
+    if (!flow->top)
+        return flow_output(flow, parts, count);
     int result = flow->top->ops->write(flow->top, parts, count);
-    if (result == -ENOMEM) flow_end(flow, result, NULL); /* a part may be on its way */
+    if (result == -ENOMEM)
+        flow_end(flow, result, NULL); /* a part may be on its way */
     return result;
 }
 
@@ -248,7 +268,8 @@ static void segment_enqueue(struct cdt_flow *flow, struct flow_segment *segment)
 static void segment_sent(struct cdt_flow *flow, struct flow_segment *segment, int result)
 {
     segment->length = 0;
-    if (result) send_failed(flow, result);
+    if (result)
+        send_failed(flow, result);
     if (result || !segment->written)
         segment_done(flow, segment, result);
     else
@@ -277,25 +298,31 @@ static void cork_send(struct flow_hub *hub, const void *more, size_t length)
     int count = 0;
     if (cork->reference_length)
         parts[count++] = (struct iovec){(void *)cork->reference, cork->reference_length};
-    if (cork->held_length) parts[count++] = (struct iovec){cork->held, cork->held_length};
-    if (length) parts[count++] = (struct iovec){(void *)more, length};
+    if (cork->held_length)
+        parts[count++] = (struct iovec){cork->held, cork->held_length};
+    if (length)
+        parts[count++] = (struct iovec){(void *)more, length};
     cork->flow = NULL;
     cork->held_length = 0;
     cork->mixed = false;
     int result = count ? flow_send(flow, parts, count) : 0;
-    if (result) send_failed(flow, result);
-    if ((flow->flags & FLOW_ABOVE) && flow_writable_due(flow)) flow_schedule(flow);
+    if (result)
+        send_failed(flow, result);
+    if ((flow->flags & FLOW_ABOVE) && flow_writable_due(flow))
+        flow_schedule(flow);
 }
 
 void cork_flush(struct flow_hub *hub)
 {
-    if (hub->cork.flow) cork_send(hub, NULL, 0);
+    if (hub->cork.flow)
+        cork_send(hub, NULL, 0);
 }
 
 void cork_drop(struct cdt_flow *flow)
 {
     struct flow_cork *cork = &flow->config->hub->cork;
-    if (cork->flow != flow) return;
+    if (cork->flow != flow)
+        return;
     cork->flow = NULL;
     cork->held_length = 0;
     cork->mixed = false;
@@ -309,10 +336,12 @@ static inline bool is_lent(const struct flow_cork *cork, const uint8_t *data, si
 static void cork_hold(struct flow_hub *hub, struct cdt_flow *flow, const void *data, size_t length)
 {
     struct flow_cork *cork = &hub->cork;
-    if (cork->flow != flow) cork_flush(hub);
+    if (cork->flow != flow)
+        cork_flush(hub);
     const uint8_t *bytes = data;
     bool first = !cork->flow;
-    if (first) cork->reference_length = 0;
+    if (first)
+        cork->reference_length = 0;
     cork->flow = flow;
     cork->mixed = true;
     if (first && is_lent(cork, bytes, length)) {
@@ -331,25 +360,31 @@ static void cork_hold(struct flow_hub *hub, struct cdt_flow *flow, const void *d
 static __attribute__((noinline)) int write_general(struct cdt_flow *flow, const void *data,
                                                    size_t length)
 {
-    if (!flow_usable(flow) || (!data && length)) return -EINVAL;
+    if (!flow_usable(flow) || (!data && length))
+        return -EINVAL;
     int result = admit(flow, length);
-    if (result < 0) return result;
-    if (length == 0) return taken(flow);
+    if (result < 0)
+        return result;
+    if (length == 0)
+        return taken(flow);
     if (flow->config->hub->cork.lent_end) {
         cork_hold(flow->config->hub, flow, data, length);
         return taken(flow);
     }
     struct iovec part = {.iov_base = (void *)data, .iov_len = length};
     result = flow_send(flow, &part, 1);
-    if (result == -ENOMEM) return result;
-    if (result) flow_write_failed(flow, result);
+    if (result == -ENOMEM)
+        return result;
+    if (result)
+        flow_write_failed(flow, result);
     return taken(flow);
 }
 
 /* The short path: the first write in an on_read, of bytes that are lent. */
 int cdt_flow_write(struct cdt_flow *flow, const void *data, size_t length)
 {
-    if (!flow_usable(flow)) return write_general(flow, data, length);
+    if (!flow_usable(flow))
+        return write_general(flow, data, length);
     struct flow_config *config = flow->config;
     struct flow_cork *cork = &config->hub->cork;
     if (cork->flow || !flow_is_plain(flow, FLOW_WRITABLE) || !is_lent(cork, data, length) ||
@@ -363,11 +398,14 @@ int cdt_flow_write(struct cdt_flow *flow, const void *data, size_t length)
 
 static bool parts_valid(const struct iovec *parts, int count, size_t *length)
 {
-    if (count < 0 || count > IOV_MAX || (!parts && count)) return false;
+    if (count < 0 || count > IOV_MAX || (!parts && count))
+        return false;
     *length = 0;
     for (int i = 0; i < count; i++) {
-        if (!parts[i].iov_base && parts[i].iov_len) return false;
-        if (parts[i].iov_len > (size_t)SSIZE_MAX - *length) return false;
+        if (!parts[i].iov_base && parts[i].iov_len)
+            return false;
+        if (parts[i].iov_len > (size_t)SSIZE_MAX - *length)
+            return false;
         *length += parts[i].iov_len;
     }
     return true;
@@ -380,14 +418,17 @@ static int send_parts(struct cdt_flow *flow, const struct iovec *parts, int coun
     int used = 0;
     bool some = false;
     for (int i = 0; i < count; i++) {
-        if (parts[i].iov_len) piece[used++] = parts[i];
-        if (used == 0 || (used < FLOW_IOV && i + 1 < count)) continue;
+        if (parts[i].iov_len)
+            piece[used++] = parts[i];
+        if (used == 0 || (used < FLOW_IOV && i + 1 < count))
+            continue;
         int result = flow_send(flow, piece, used);
         if (result == -ENOMEM && some) {
             flow_end(flow, result, NULL);
             return 0;
         }
-        if (result) return result;
+        if (result)
+            return result;
         some = true;
         used = 0;
     }
@@ -397,28 +438,35 @@ static int send_parts(struct cdt_flow *flow, const struct iovec *parts, int coun
 int cdt_flow_writev(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
     size_t length;
-    if (!flow_usable(flow) || !parts_valid(parts, count, &length)) return -EINVAL;
+    if (!flow_usable(flow) || !parts_valid(parts, count, &length))
+        return -EINVAL;
     int result = admit(flow, length);
-    if (result < 0) return result;
+    if (result < 0)
+        return result;
     struct flow_hub *hub = flow->config->hub;
     if (hub->cork.lent_end) {
         for (int i = 0; i < count; i++) {
-            if (parts[i].iov_len) cork_hold(hub, flow, parts[i].iov_base, parts[i].iov_len);
+            if (parts[i].iov_len)
+                cork_hold(hub, flow, parts[i].iov_base, parts[i].iov_len);
         }
         return taken(flow);
     }
     result = send_parts(flow, parts, count);
-    if (result == -ENOMEM) return result;
-    if (result) flow_write_failed(flow, result);
+    if (result == -ENOMEM)
+        return result;
+    if (result)
+        flow_write_failed(flow, result);
     return taken(flow);
 }
 
 /* A segment without bytes that carries a callback; NULL without memory. */
 static struct flow_segment *marker_new(struct cdt_flow *flow, cdt_written_fn *written, void *arg)
 {
-    if (!flow_extra(flow)) return NULL;
+    if (!flow_extra(flow))
+        return NULL;
     struct flow_segment *marker = segment_new(flow->config->hub, 0);
-    if (!marker) return NULL;
+    if (!marker)
+        return NULL;
     marker->written = written;
     marker->arg = arg;
     return marker;
@@ -428,19 +476,25 @@ int cdt_flow_writev_nodelay(struct cdt_flow *flow, const struct iovec *parts, in
                             cdt_written_fn *written, void *arg)
 {
     size_t length;
-    if (!flow_usable(flow) || !parts_valid(parts, count, &length)) return -EINVAL;
+    if (!flow_usable(flow) || !parts_valid(parts, count, &length))
+        return -EINVAL;
     int result = admit(flow, length);
-    if (result < 0) return result;
+    if (result < 0)
+        return result;
     struct flow_segment *marker = NULL;
-    if (written && !(marker = marker_new(flow, written, arg))) return -ENOMEM;
+    if (written && !(marker = marker_new(flow, written, arg)))
+        return -ENOMEM;
     cork_flush(flow->config->hub);
     result = send_parts(flow, parts, count);
     if (result == -ENOMEM) {
-        if (marker) segment_free(flow->config->hub, marker);
+        if (marker)
+            segment_free(flow->config->hub, marker);
         return result;
     }
-    if (result) flow_write_failed(flow, result);
-    if (marker) segment_enqueue(flow, marker);
+    if (result)
+        flow_write_failed(flow, result);
+    if (marker)
+        segment_enqueue(flow, marker);
     return taken(flow);
 }
 
@@ -454,11 +508,14 @@ int cdt_flow_write_nodelay(struct cdt_flow *flow, const void *data, size_t lengt
 int cdt_flow_write_owned(struct cdt_flow *flow, const void *data, size_t length,
                          cdt_written_fn *release, void *arg)
 {
-    if (!flow_usable(flow) || (!data && length) || !release) return -EINVAL;
+    if (!flow_usable(flow) || (!data && length) || !release)
+        return -EINVAL;
     int result = admit(flow, length);
-    if (result < 0) return result;
+    if (result < 0)
+        return result;
     struct flow_segment *segment = marker_new(flow, release, arg);
-    if (!segment) return -ENOMEM;
+    if (!segment)
+        return -ENOMEM;
     cork_flush(flow->config->hub);
     segment->at = data;
     segment->length = length;
@@ -467,15 +524,18 @@ int cdt_flow_write_owned(struct cdt_flow *flow, const void *data, size_t length,
         segment_sent(flow, segment, length ? flow_send(flow, &part, 1) : 0);
     } else {
         segment_enqueue(flow, segment);
-        if (flow->state >= CDT_OPEN) flow_drain(flow);
+        if (flow->state >= CDT_OPEN)
+            flow_drain(flow);
     }
     return taken(flow);
 }
 
 int cdt_flow_flush(struct cdt_flow *flow)
 {
-    if (!flow_usable(flow)) return -EINVAL;
-    if (flow->config->hub->cork.flow == flow) cork_flush(flow->config->hub);
+    if (!flow_usable(flow))
+        return -EINVAL;
+    if (flow->config->hub->cork.flow == flow)
+        cork_flush(flow->config->hub);
     return 0;
 }
 
@@ -514,7 +574,8 @@ void flow_call_written(struct cdt_flow *flow)
 
 void flow_write_failed(struct cdt_flow *flow, int status)
 {
-    if (flow->state == CDT_CLOSED || (flow->flags & FLOW_BROKEN)) return;
+    if (flow->state == CDT_CLOSED || (flow->flags & FLOW_BROKEN))
+        return;
     flow->flags |= FLOW_BROKEN | FLOW_READABLE | FLOW_READ_END;
     flow->status = status;
     flow_drop_output(flow, status);
@@ -547,19 +608,24 @@ void flow_try_fin(struct cdt_flow *flow)
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
         flow_update_timer(flow);
     }
-    if (flow->flags & FLOW_EOF) flow_end(flow, flow->status, NULL);
+    if (flow->flags & FLOW_EOF)
+        flow_end(flow, flow->status, NULL);
 }
 
 void flow_end_stream(struct cdt_flow *flow)
 {
-    if (flow->flags & FLOW_FIN_WANTED) return;
+    if (flow->flags & FLOW_FIN_WANTED)
+        return;
     struct flow_hub *hub = flow->config->hub;
-    if (hub->cork.flow == flow) cork_flush(hub);
+    if (hub->cork.flow == flow)
+        cork_flush(hub);
     for (struct cdt_layer *layer = flow->top; layer; layer = layer->below) {
         int result = layer->open && layer->ops->shutdown ? layer->ops->shutdown(layer) : 0;
-        if (result) send_failed(flow, result);
+        if (result)
+            send_failed(flow, result);
     }
-    if (flow->state == CDT_CLOSED) return;
+    if (flow->state == CDT_CLOSED)
+        return;
     flow->flags |= FLOW_FIN_WANTED;
     flow_try_fin(flow);
 }

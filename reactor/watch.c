@@ -30,9 +30,11 @@ static unsigned from_epoll(uint32_t events, unsigned wanted)
         result |= wanted & CDT_READ;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         result |= wanted & CDT_WRITE;
-    if (wanted && events & (EPOLLHUP | EPOLLRDHUP))
+    if (!wanted || !(events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)))
+        return result;
+    if (events & (EPOLLHUP | EPOLLRDHUP))
         result |= CDT_HANGUP;
-    if (wanted && events & EPOLLERR)
+    if (events & EPOLLERR)
         result |= CDT_ERROR;
     return result;
 }

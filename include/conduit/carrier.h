@@ -82,7 +82,8 @@ CDT_API int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carri
 CDT_API int cdt_carrier_ready(struct cdt_flow *flow, unsigned events);
 
 /* The carrier of a flow, if it is of these operations; else NULL. */
-CDT_API struct cdt_carrier *cdt_carrier_of(struct cdt_flow *flow, const struct cdt_carrier_ops *ops);
+CDT_API struct cdt_carrier *cdt_carrier_of(struct cdt_flow *flow,
+                                           const struct cdt_carrier_ops *ops);
 
 /* ---- layers -------------------------------------------------------------------------------------- */
 

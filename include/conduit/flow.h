@@ -78,12 +78,12 @@ struct cdt_flow_options {
     uint64_t connect_timeout;     /* 30 s; then -ETIMEDOUT */
     uint64_t handshake_timeout;   /* 10 s for all layers; -CDT_EHANDSHAKE */
     uint64_t write_stall_timeout; /* 60 s with bytes queued and none taken; -CDT_ESTALLED */
-    uint64_t linger_timeout;      /* 5 s from our end of stream, once sent, or from the close if that was
+    uint64_t linger_timeout; /* 5 s from our end of stream, once sent, or from the close if that was
                                    * later, to the peer's end. Then the flow ends with 0, or -ETIMEDOUT
                                    * if the peer has not acknowledged all */
-    uint64_t idle_timeout;        /* off; payload in either direction counts, the time rests while
+    uint64_t idle_timeout;   /* off; payload in either direction counts, the time rests while
                                    * output is queued; -CDT_EIDLE */
-    uint64_t lifetime;            /* off; from accept or connect; -CDT_ELIFETIME */
+    uint64_t lifetime;       /* off; from accept or connect; -CDT_ELIFETIME */
 
     /* Slow senders: fewer than min_rate bytes a second received over min_rate_window ns end the flow
      * with -CDT_ETOOSLOW. Off by default; the window is 10 s by default. Rests while paused. */
@@ -97,18 +97,18 @@ struct cdt_flow_options {
     size_t hard_limit;     /* 16 MiB; at most 1 GiB, at least the high watermark */
 
     /* TCP. Other carriers ignore these. */
-    enum cdt_switch nodelay;        /* default on; off leaves an adopted socket as it is */
-    enum cdt_switch keepalive;      /* default on; the same */
+    enum cdt_switch nodelay;              /* default on; off leaves an adopted socket as it is */
+    enum cdt_switch keepalive;            /* default on; the same */
     struct cdt_keepalive keepalive_times; /* default {60, 15, 4}, each for itself; at most
                                            * {32767, 32767, 127} */
-    uint64_t user_timeout;          /* TCP_USER_TIMEOUT, ns; 0: the kernel's */
-    unsigned notsent_lowat;         /* TCP_NOTSENT_LOWAT, bytes; 0: the kernel's */
-    enum cdt_switch fastopen;       /* TCP Fast Open, both sides; default off. A client's flow opens at
+    uint64_t user_timeout;                /* TCP_USER_TIMEOUT, ns; 0: the kernel's */
+    unsigned notsent_lowat;               /* TCP_NOTSENT_LOWAT, bytes; 0: the kernel's */
+    enum cdt_switch fastopen; /* TCP Fast Open, both sides; default off. A client's flow opens at
                                      * once, and is connected by its first write */
     unsigned send_buffer, receive_buffer; /* SO_SNDBUF, SO_RCVBUF; 0: the kernel's own tuning */
-    struct cdt_addr source;         /* connect from this address; other families are refused with
+    struct cdt_addr source; /* connect from this address; other families are refused with
                                      * -EAFNOSUPPORT; length 0: none */
-    char interface[16];             /* connect through, or listen on, this interface; "": any */
+    char interface[16];     /* connect through, or listen on, this interface; "": any */
 
     /* Unix sockets: receive descriptors (cdt_flow_take_fds). Costs a read more per event. */
     bool receive_fds;
@@ -132,15 +132,16 @@ CDT_API int cdt_unix_connect(struct cdt_reactor *reactor, const struct cdt_addr 
 /* Makes a flow of a connected stream socket of yours (socketpair, inherited, accepted elsewhere). The
  * flow owns the descriptor once this returned 0. Its O_NONBLOCK flag is neither needed nor changed.
  * Errors: -EINVAL, -ENOMEM, -ENOTSOCK, -EPROTOTYPE (not a stream), -ENOTCONN, -EEXIST. */
-CDT_API int cdt_flow_adopt(struct cdt_reactor *reactor, int fd, const struct cdt_flow_options *options,
+CDT_API int cdt_flow_adopt(struct cdt_reactor *reactor, int fd,
+                           const struct cdt_flow_options *options,
                            const struct cdt_handler *handler, struct cdt_flow **flow);
 
 /* Two flows joined in memory: what one writes, the other reads. `window` is how many bytes may be
  * under way in each direction; 0: 64 KiB. */
 CDT_API int cdt_flow_pair(struct cdt_reactor *reactor, size_t window,
-                          const struct cdt_flow_options *options, const struct cdt_handler *handler_a,
-                          const struct cdt_handler *handler_b, struct cdt_flow **a,
-                          struct cdt_flow **b);
+                          const struct cdt_flow_options *options,
+                          const struct cdt_handler *handler_a, const struct cdt_handler *handler_b,
+                          struct cdt_flow **a, struct cdt_flow **b);
 
 /* ---- writing ------------------------------------------------------------------------------------ */
 
@@ -235,7 +236,8 @@ CDT_API int cdt_flow_set_timeout(struct cdt_flow *flow, enum cdt_timeout which, 
 CDT_API int cdt_flow_set_watermarks(struct cdt_flow *flow, size_t low, size_t high, size_t hard);
 
 /* Changes the minimum rate; 0: off (rate), default (window). -ENOMEM. */
-CDT_API int cdt_flow_set_min_rate(struct cdt_flow *flow, uint64_t bytes_per_second, uint64_t window);
+CDT_API int cdt_flow_set_min_rate(struct cdt_flow *flow, uint64_t bytes_per_second,
+                                  uint64_t window);
 
 /* ---- looking ------------------------------------------------------------------------------------- */
 
@@ -297,8 +299,8 @@ enum { CDT_MAX_FDS = 32 };
 /* Sends descriptors with the first byte of `data` (at least one byte, 1 to CDT_MAX_FDS descriptors).
  * They are duplicated at once: yours may be closed when this returns. Results as of a write, and
  * -ENOTSUP, -EBADF, -EMFILE. */
-CDT_API int cdt_flow_write_fds(struct cdt_flow *flow, const void *data, size_t length, const int *fds,
-                               int count);
+CDT_API int cdt_flow_write_fds(struct cdt_flow *flow, const void *data, size_t length,
+                               const int *fds, int count);
 
 /* Takes descriptors that arrived up to the present on_read, first come first; close-on-exec; they are
  * yours. What is not taken before the next on_read is closed. Returns how many. */
@@ -313,8 +315,8 @@ struct cdt_relay_result {
 
 /* Both flows have ended. They are freed when it returns; their data areas are still there, on_close of
  * their handlers is not called. */
-typedef void cdt_relay_fn(struct cdt_flow *a, struct cdt_flow *b, const struct cdt_relay_result *result,
-                          void *arg);
+typedef void cdt_relay_fn(struct cdt_flow *a, struct cdt_flow *b,
+                          const struct cdt_relay_result *result, void *arg);
 
 /* Joins two flows of one reactor: what one receives the other sends, with back-pressure at the
  * watermarks; an end of stream is carried across as a half-close; a failure of one side lets the other

@@ -119,7 +119,8 @@ static void test_watermarks(void **state)
         ssize_t n = recv(peer, buffer, sizeof buffer, MSG_DONTWAIT);
         for (ssize_t i = 0; i < n; i++)
             assert_int_equal(buffer[i], (uint8_t)((got + (size_t)i) * 7 >> 3));
-        if (n > 0) got += (size_t)n;
+        if (n > 0)
+            got += (size_t)n;
         cdt_reactor_step(reactor, n > 0 ? 0 : CDT_MS);
     }
     until(reactor, probe.writables == 1);
