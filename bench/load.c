@@ -1,10 +1,11 @@
 /* A load for servers, without any library: closed-loop echo over many connections, connections that
- * echo a byte and leave, and connections that stay idle. Prints what it did; the server is measured from
- * outside (perf stat, strace).
+ * echo a byte and leave, and connections that stay idle. Prints what it did; the server is measured
+ * from outside (perf stat, strace).
  *
  *   load echo HOST PORT CONNECTIONS ROUNDTRIPS [SIZE]    each connection sends, waits, sends again
  *   load accept HOST PORT AT_ONCE CONNECTIONS            connect, one byte, its echo, close
- *   load idle HOST PORT CONNECTIONS PID...               resident memory of PID at 500 and at all */
+ *   load idle HOST PORT CONNECTIONS PID...               resident memory of PID at 500 and at all
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -33,8 +33,8 @@ int context_failed_flow(struct cdt_reactor *reactor, int status, const char *tex
 /* Remembers the sentence for a failure; returns `status`. */
 int context_fail(struct cdt_context *context, int status, const char *text);
 
-/* The number of an inherited socket by its name in LISTEN_FDNAMES; -ENOENT. Marks all that were passed
- * close-on-exec. */
+/* The number of an inherited socket by its name in LISTEN_FDNAMES; -ENOENT. Marks all that were
+ * passed close-on-exec. */
 int context_inherited(const char *name);
 
 #endif

@@ -24,7 +24,7 @@ static void one_less(struct program *program)
         cdt_reactor_stop(program->reactor);
 }
 
-/* ---- a signal ------------------------------------------------------------------------------------- */
+/* ---- a signal -------------------------------------------------------------------------------- */
 
 static void on_hangup(struct cdt_signal *signal, int number)
 {
@@ -34,7 +34,7 @@ static void on_hangup(struct cdt_signal *signal, int number)
     one_less(program);
 }
 
-/* ---- a child -------------------------------------------------------------------------------------- */
+/* ---- a child --------------------------------------------------------------------------------- */
 
 static void on_exit_of_child(struct cdt_child *child, int status)
 {
@@ -52,7 +52,7 @@ static int start_child(struct program *program)
     return pid < 0 ? -1 : cdt_child_add(program->reactor, &program->child, pid);
 }
 
-/* ---- a thread ------------------------------------------------------------------------------------- */
+/* ---- a thread -------------------------------------------------------------------------------- */
 
 static void on_finished(struct cdt_post *post)
 {

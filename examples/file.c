@@ -1,6 +1,6 @@
-/* A carrier of one's own: a regular file, which epoll cannot watch, read as a flow. Each client of the
- * server gets the file through a relay, which reads no faster than the client takes it.
- * Usage: file PATH ENDPOINT */
+/* A carrier of one's own: a regular file, which epoll cannot watch, read as a flow. Each client of
+ * the server gets the file through a relay, which reads no faster than the client takes it. Usage:
+ * file PATH ENDPOINT */
 #include <conduit/conduit.h>
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* ---- the carrier ---------------------------------------------------------------------------------- */
+/* ---- the carrier ----------------------------------------------------------------------------- */
 
 /* The descriptor is in `context`: in `fd` it would be given to epoll, which refuses files. */
 static int fd_of(const struct cdt_carrier *carrier)
@@ -67,7 +67,7 @@ static int file_flow(struct cdt_reactor *reactor, const char *path,
     return status;
 }
 
-/* ---- the server ----------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static const char *path;
 

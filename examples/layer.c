@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- the layer ------------------------------------------------------------------------------------ */
+/* ---- the layer ------------------------------------------------------------------------------- */
 
 static const char greeting[] = "ROT13\n";
 enum { GREETING = sizeof greeting - 1 };
@@ -98,7 +98,7 @@ static const struct cdt_layer_ops rot_ops = {
     .free = rot_free,
 };
 
-/* ---- two flows that use it ------------------------------------------------------------------------ */
+/* ---- two flows that use it ------------------------------------------------------------------- */
 
 static void on_open(struct cdt_flow *flow)
 {

@@ -1,5 +1,5 @@
-/* A server set up as a long-running one is: limits, timeouts, a log, all errors in one place, and an
- * orderly end. It counts what each client sends, and answers at the end of the client's stream.
+/* A server set up as a long-running one is: limits, timeouts, a log, all errors in one place, and
+ * an orderly end. It counts what each client sends, and answers at the end of the client's stream.
  * Usage: server [ENDPOINT], where ENDPOINT is tcp:7777, tcp:127.0.0.1:0, unix:/run/x.sock, ... */
 #include <conduit/conduit.h>
 

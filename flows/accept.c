@@ -288,9 +288,9 @@ void server_accept_batch(struct cdt_server *server)
         learn(server, count, count < limit);
 }
 
-/* What server_arm() or server_disarm() has asked for is not in force. A listener that would be deaf waits
- * as for a descriptor, and is armed again after that; one that would wake us for nothing is disarmed
- * again at once. */
+/* What server_arm() or server_disarm() has asked for is not in force. A listener that would be deaf
+ * waits as for a descriptor, and is armed again after that; one that would wake us for nothing is
+ * disarmed again at once. */
 static void mask_refused(struct cdt_server *server)
 {
     if (server->armed)

@@ -1,5 +1,5 @@
-/* Socket addresses as values: reading numeric IP addresses and Unix names, and writing any of them for
- * people. The text of IPv6 follows RFC 5952; the dotted form is used for ::ffff:0:0/96 only. */
+/* Socket addresses as values: reading numeric IP addresses and Unix names, and writing any of them
+ * for people. The text of IPv6 follows RFC 5952; the dotted form is used for ::ffff:0:0/96 only. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -91,7 +91,8 @@ int cdt_addr_unix(struct cdt_addr *addr, const char *path)
     return 0;
 }
 
-/* The bytes of a Unix name: without the 0 that ends a path, with the one that begins an abstract name. */
+/* The bytes of a Unix name: without the 0 that ends a path, with the one that begins an abstract
+ * name. */
 static size_t unix_name(const struct cdt_addr *addr, const char **name)
 {
     *name = addr->local.sun_path;

@@ -55,8 +55,8 @@ static void fill_defaults(struct cdt_flow_options *o)
         k->probes = 4;
 }
 
-/* A caller built against an older header has a smaller struct; one with a newer header may only have
- * zeros in what we do not know. */
+/* A caller built against an older header has a smaller struct; one with a newer header may only
+ * have zeros in what we do not know. */
 static bool options_copy(struct cdt_flow_options *to, const struct cdt_flow_options *from)
 {
     memset(to, 0, sizeof *to);

@@ -42,7 +42,7 @@ int flow_connect(struct cdt_reactor *reactor, const struct flow_connect *connect
     return 0;
 }
 
-/* ---- adopting ------------------------------------------------------------------------------------ */
+/* ---- adopting -------------------------------------------------------------------------------- */
 
 static int socket_option(int fd, int name, int *value)
 {

@@ -1,11 +1,11 @@
-/* The flow's life: made, connected, opened, looked at when its descriptor or the ready list says so,
- * ended, and freed after on_close. */
+/* The flow's life: made, connected, opened, looked at when its descriptor or the ready list says
+ * so, ended, and freed after on_close. */
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "flows/internal.h"
 
-/* ---- making -------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static void set_peer(struct cdt_flow *flow, const struct cdt_addr *peer)
 {
@@ -41,9 +41,10 @@ void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
         flow->flags |= FLOW_NO_READER;
 }
 
-/* ---- memory -------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
-/* With address sanitizer each flow is allocated anew, so that it sees what uses one that is gone. */
+/* With address sanitizer each flow is allocated anew, so that it sees what uses one that is gone.
+ */
 #if defined __has_feature
 #if __has_feature(address_sanitizer)
 #define __SANITIZE_ADDRESS__ 1
@@ -129,7 +130,7 @@ struct flow_extra *flow_extra(struct cdt_flow *flow)
     return flow->extra;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 void flow_begin(struct cdt_flow *flow)
 {
@@ -162,8 +163,8 @@ static void do_wanted(struct cdt_flow *flow, uint32_t wanted)
 /* With one of these, or with deadlines, catch_up() has something to do. */
 enum { FLOW_BEHIND = FLOW_CLOSE_WANTED | FLOW_FIN_WANTED | FLOW_LAYERED | FLOW_QUEUED };
 
-/* Starts the deadlines, sends what was written before the flow was open, does what was asked. Whether
- * on_open is to come. */
+/* Starts the deadlines, sends what was written before the flow was open, does what was asked.
+ * Whether on_open is to come. */
 __attribute__((noinline)) /* accepted flows seldom need it */
 static bool
 catch_up(struct cdt_flow *flow)
@@ -218,7 +219,7 @@ static void look_connected(struct cdt_flow *flow)
         flow_begin(flow);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static void advance(struct cdt_flow *flow)
 {
@@ -236,7 +237,8 @@ static void check_writable(struct cdt_flow *flow)
     if (!flow_writable_due(flow))
         return;
     flow->flags &= ~(uint32_t)FLOW_ABOVE;
-    /* Also if nothing can be written any more: who has paused until now must go on to hear of the end. */
+    /* Also if nothing can be written any more: who has paused until now must go on to hear of the
+     * end. */
     if (!flow->handler->on_writable || flow->state >= CDT_CLOSING)
         return;
     flow_enter_callback(hub);
@@ -246,10 +248,10 @@ static void check_writable(struct cdt_flow *flow)
 
 static void finish(struct cdt_flow *flow);
 
-/* Called by the reactor, outside of all other callbacks, with what epoll reported, or 0: the flow was on
- * the ready list. A flow that ends meanwhile is finished at the end: no event of it is outstanding, since
- * it has one descriptor, and this was its event. One that ends elsewhere waits on the ready list until
- * all events that were fetched are handled. */
+/* Called by the reactor, outside of all other callbacks, with what epoll reported, or 0: the flow
+ * was on the ready list. A flow that ends meanwhile is finished at the end: no event of it is
+ * outstanding, since it has one descriptor, and this was its event. One that ends elsewhere waits
+ * on the ready list until all events that were fetched are handled. */
 __attribute__((noinline)) /* it would spoil the short path of flow_on_event() */
 void flow_look(struct cdt_flow *flow, uint32_t events)
 {
@@ -287,7 +289,7 @@ void flow_look(struct cdt_flow *flow, uint32_t events)
         finish(flow);
 }
 
-/* ---- ending -------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 void flow_set_error(struct cdt_flow *flow, const char *text)
 {
@@ -361,7 +363,8 @@ void flow_release(struct cdt_flow *flow)
         server_flow_ended(server, status);
 }
 
-/* The last callbacks; then the flow is freed, unless its relay keeps it until the other one is over. */
+/* The last callbacks; then the flow is freed, unless its relay keeps it until the other one is
+ * over. */
 static void finish(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
@@ -381,7 +384,7 @@ static void finish(struct cdt_flow *flow)
         flow_release(flow);
 }
 
-/* ---- public: ending ------------------------------------------------------------------------------ */
+/* ---- public: ending -------------------------------------------------------------------------- */
 
 int cdt_flow_close(struct cdt_flow *flow)
 {
@@ -472,7 +475,7 @@ int cdt_flow_detach(struct cdt_flow *flow)
     return fd;
 }
 
-/* ---- public: settings and looking ---------------------------------------------------------------- */
+/* ---- public: settings and looking ------------------------------------------------------------ */
 
 int cdt_flow_set_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
 {
@@ -570,7 +573,7 @@ int cdt_flow_src(const struct cdt_flow *flow, struct cdt_addr *addr)
     return flow->ops->address ? flow->ops->address(&flow->carrier, false, addr) : 0;
 }
 
-/* ---- public: carriers of the user ---------------------------------------------------------------- */
+/* ---- public: carriers of the user ------------------------------------------------------------ */
 
 int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carrier_ops *ops,
                      const struct cdt_carrier *carrier, bool connecting,

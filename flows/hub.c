@@ -1,4 +1,5 @@
-/* What each reactor keeps for its flows: made with the first flow or server, freed with the reactor. */
+/* What each reactor keeps for its flows: made with the first flow or server, freed with the
+ * reactor. */
 #include "flows/internal.h"
 #include "flows/server.h"
 

@@ -1,5 +1,5 @@
-/* The flows room from inside: the flow, its queue and layers, what each reactor keeps for its flows,
- * and what servers and carriers call. */
+/* The flows room from inside: the flow, its queue and layers, what each reactor keeps for its
+ * flows, and what servers and carriers call. */
 #ifndef FLOWS_INTERNAL_H
 #define FLOWS_INTERNAL_H
 
@@ -9,7 +9,7 @@
 
 #include "reactor/internal.h"
 
-/* ---- lists --------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 /* A circular list with a head that is a node of itself. */
 struct list {
@@ -41,7 +41,7 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-/* ---- what each reactor keeps --------------------------------------------------------------------- */
+/* ---- what each reactor keeps ----------------------------------------------------------------- */
 
 enum {
     FLOW_READ_SIZE = 64 * 1024, /* one read buffer a depth, lent to all flows in turn */
@@ -51,7 +51,8 @@ enum {
     FLOW_IOV = 64
 };
 
-/* Bytes that a depth has given and the depth above has not yet taken, while a flow is being read. */
+/* Bytes that a depth has given and the depth above has not yet taken, while a flow is being read.
+ */
 struct flow_view {
     uint8_t *memory; /* FLOW_READ_SIZE bytes, made on first use */
     uint8_t *owned;  /* the stash that the bytes came from, if they did */
@@ -59,16 +60,16 @@ struct flow_view {
     size_t length;
 };
 
-/* What is held back inside a callback: first a part of the lent read buffer, by reference, then copies
- * in `held`. */
+/* What is held back inside a callback: first a part of the lent read buffer, by reference, then
+ * copies in `held`. */
 struct flow_cork {
     struct cdt_flow *flow; /* whose writes are held; NULL: nothing is */
     const uint8_t *lent;   /* the buffer that on_read was given; in other callbacks empty */
     const uint8_t *reference;
     size_t reference_length; /* means something only if there is a flow */
     size_t held_length;      /* 0 if there is none */
-    bool
-        mixed; /* more than what the short path of cdt_flow_write() has put here; false if no flow */
+    bool mixed; /* more than what the short path of cdt_flow_write() has put here; false if no flow
+                 */
     const uint8_t *lent_end; /* behind it; NULL: not inside a callback */
     uint8_t held[FLOW_CORK_SIZE];
 };
@@ -89,8 +90,8 @@ struct flow_hub {
     struct flow_config *config; /* the last one made for a flow without server, to be shared */
     struct flow_segment *spare; /* segments of FLOW_CORK_SIZE to be used again */
     unsigned spares;
-    /* Flows to be used again, all with a user's area of the same size: those who come and go are quicker
-     * served than by the allocator. */
+    /* Flows to be used again, all with a user's area of the same size: those who come and go are
+     * quicker served than by the allocator. */
     struct cdt_flow *spare_flow; /* linked by carrier.context */
     unsigned spare_flow_count;
     size_t spare_flow_size;
@@ -99,14 +100,14 @@ struct flow_hub {
 /* The hub of a reactor, made on first use; NULL if there is no memory. */
 struct flow_hub *flow_hub(struct cdt_reactor *reactor);
 
-/* ---- configuration ------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 struct flow_traffic {
     uint64_t in, out;
 };
 
-/* Options with the defaults filled in (times: CDT_NEVER is off), shared by all flows of a server and
- * by flows connected with the same options. */
+/* Options with the defaults filled in (times: CDT_NEVER is off), shared by all flows of a server
+ * and by flows connected with the same options. */
 struct flow_config {
     unsigned references;
     struct flow_hub *hub;
@@ -122,7 +123,7 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
                     struct cdt_server *server, struct flow_config **config);
 void flow_config_put(struct flow_config *config);
 
-/* ---- the flow ------------------------------------------------------------------------------------ */
+/* ---- the flow -------------------------------------------------------------------------------- */
 
 /* Flags of a flow. */
 enum {
@@ -211,21 +212,23 @@ struct cdt_layer {
 bool flow_handler_valid(const struct cdt_handler *handler);
 bool flow_ops_valid(const struct cdt_carrier_ops *ops);
 
-/* Makes a flow in state CDT_CONNECTING, of a valid handler and operations; takes over a reference of `config`, and `carrier`, if it gives 0.
- * A descriptor is registered. `peer` may be NULL (asked of the carrier when wanted). The flow does
- * nothing before flow_begin() or, if `connecting`, before the carrier is connected. */
+/* Makes a flow in state CDT_CONNECTING, of a valid handler and operations; takes over a reference
+ * of `config`, and `carrier`, if it gives 0. A descriptor is registered. `peer` may be NULL (asked
+ * of the carrier when wanted). The flow does nothing before flow_begin() or, if `connecting`,
+ * before the carrier is connected. */
 int flow_new(struct flow_config *config, const struct cdt_handler *handler,
              const struct cdt_carrier_ops *ops, const struct cdt_carrier *carrier, bool connecting,
              const struct cdt_addr *peer, struct cdt_flow **flow);
 
-/* The carrier is connected: starts the layers, or opens the flow. Calls on_open if there are no layers:
- * only from the reactor, outside of callbacks. */
+/* The carrier is connected: starts the layers, or opens the flow. Calls on_open if there are no
+ * layers: only from the reactor, outside of callbacks. */
 void flow_begin(struct cdt_flow *flow);
 
 /* All layers are open: on_open. */
 void flow_opened(struct cdt_flow *flow);
 
-/* Ends the flow: nothing more happens but on_close, which the ready list calls. `text` may be NULL. */
+/* Ends the flow: nothing more happens but on_close, which the ready list calls. `text` may be NULL.
+ */
 void flow_end(struct cdt_flow *flow, int status, const char *text);
 
 /* From now on this handler is called. */
@@ -254,10 +257,10 @@ static inline bool flow_usable(const struct cdt_flow *flow)
     return flow && flow->config->hub->fork_generation == reactor_fork_generation;
 }
 
-/* THE SHORT PATH. Nearly all that a busy server does is this: an open flow without layers has bytes to
- * read, fewer than the buffer holds, and answers with bytes that the socket takes at once. The general
- * code does that too; the short path does it in a third of the instructions. It applies to flows that
- * are open and have none of these flags. */
+/* THE SHORT PATH. Nearly all that a busy server does is this: an open flow without layers has bytes
+ * to read, fewer than the buffer holds, and answers with bytes that the socket takes at once. The
+ * general code does that too; the short path does it in a third of the instructions. It applies to
+ * flows that are open and have none of these flags. */
 enum {
     FLOW_NOT_PLAIN = FLOW_READ_END | FLOW_HUNG | FLOW_PAUSED | FLOW_EOF | FLOW_FIN_WANTED |
                      FLOW_SHUT_READ | FLOW_STASHED | FLOW_BROKEN | FLOW_HAS_DEADLINES |
@@ -276,7 +279,7 @@ static inline bool flow_is_plain(const struct cdt_flow *flow, uint32_t more)
 /* Sets the sentence of cdt_flow_error(), unless there is one already. */
 void flow_set_error(struct cdt_flow *flow, const char *text);
 
-/* ---- state.c ------------------------------------------------------------------------------------- */
+/* ---- state.c --------------------------------------------------------------------------------- */
 
 enum flow_event {
     FLOW_EV_CONNECTED, /* the carrier is connected */
@@ -305,7 +308,7 @@ static inline bool flow_change(struct cdt_flow *flow, enum flow_event event)
 }
 bool flow_may_write(const struct cdt_flow *flow);
 
-/* ---- queue.c: segments of output ----------------------------------------------------------------- */
+/* ---- queue.c: segments of output ------------------------------------------------------------- */
 
 struct flow_segment {
     struct flow_segment *next;
@@ -325,11 +328,12 @@ void segment_free(struct flow_hub *hub, struct flow_segment *segment);
 /* Appends to a circular queue. */
 void segment_append(struct flow_segment **tail, struct flow_segment *segment);
 struct flow_segment *segment_take(struct flow_segment **tail);
-/* Copies parts, less their first `skip` bytes, to the end of a queue. 0 or -ENOMEM, nothing appended. */
+/* Copies parts, less their first `skip` bytes, to the end of a queue. 0 or -ENOMEM, nothing
+ * appended. */
 int segment_copy(struct flow_hub *hub, struct flow_segment **tail, const struct iovec *parts,
                  int count, size_t skip);
 
-/* ---- write.c ------------------------------------------------------------------------------------- */
+/* ---- write.c --------------------------------------------------------------------------------- */
 
 /* Bytes accepted and not yet handed to the carrier: queue, early writes and cork. */
 size_t flow_unsent(const struct cdt_flow *flow);
@@ -341,8 +345,8 @@ void cork_drop(struct cdt_flow *flow);
 int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count);
 /* Sends the queue as far as the carrier takes it, then our end of stream if it is wanted. */
 void flow_drain(struct cdt_flow *flow);
-/* Our end of stream: through the layers, and to the carrier after the queue. Ends the flow if the peer
- * has ended its stream too. */
+/* Our end of stream: through the layers, and to the carrier after the queue. Ends the flow if the
+ * peer has ended its stream too. */
 void flow_end_stream(struct cdt_flow *flow);
 /* The carrier's part of it, if it is wanted and the queue is empty. */
 void flow_try_fin(struct cdt_flow *flow);
@@ -370,7 +374,7 @@ static inline void flow_leave_callback(struct flow_hub *hub)
         cork_flush(hub);
 }
 
-/* ---- read.c -------------------------------------------------------------------------------------- */
+/* ---- read.c ---------------------------------------------------------------------------------- */
 
 void flow_read(struct cdt_flow *flow);
 /* What epoll, or the ready list, calls: the short path, or flow_look(). */
@@ -388,7 +392,7 @@ static inline bool flow_has_input(const struct cdt_flow *flow)
            flow->state < CDT_CLOSED;
 }
 
-/* ---- layer.c ------------------------------------------------------------------------------------- */
+/* ---- layer.c --------------------------------------------------------------------------------- */
 
 /* Fills view[depth], unless it has bytes: from the stash, the layer, or the carrier. As a carrier's
  * read. */
@@ -407,7 +411,7 @@ static inline unsigned flow_depth(const struct cdt_flow *flow)
     return flow->top ? flow->top->depth : 0;
 }
 
-/* ---- timeouts.c ---------------------------------------------------------------------------------- */
+/* ---- timeouts.c ------------------------------------------------------------------------------ */
 
 /* Begins a new window of the minimum rate. */
 void flow_restart_rate(struct cdt_flow *flow);
@@ -415,7 +419,7 @@ void flow_restart_rate(struct cdt_flow *flow);
 void flow_update_timer(struct cdt_flow *flow);
 void flow_on_timer(struct cdt_timer *timer);
 
-/* ---- carriers ------------------------------------------------------------------------------------ */
+/* ---- carriers -------------------------------------------------------------------------------- */
 
 extern const struct cdt_carrier_ops tcp_ops, unix_ops, unix_fds_ops, pair_ops;
 
@@ -441,18 +445,18 @@ int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr
 /* An IPv4 address in IPv6 clothes, as dual-stack sockets have them, becomes an IPv4 address. */
 void socket_unmap(struct cdt_addr *addr);
 
-/* Applies the TCP options to a socket before connect or listen (accepted sockets inherit them). 0 or a
- * negative errno. */
+/* Applies the TCP options to a socket before connect or listen (accepted sockets inherit them). 0
+ * or a negative errno. */
 int tcp_apply_options(int fd, const struct cdt_flow_options *options);
 
-/* ---- relay.c ------------------------------------------------------------------------------------- */
+/* ---- relay.c --------------------------------------------------------------------------------- */
 
 /* The other flow of its relay, while both are there; NULL: none. */
 struct cdt_flow *relay_other(const struct cdt_flow *flow);
 /* The flow is over. True: it belongs to a relay, which frees it with the other one. */
 bool relay_finished(struct cdt_flow *flow);
 
-/* ---- servers: called by flows -------------------------------------------------------------------- */
+/* ---- servers: called by flows ---------------------------------------------------------------- */
 
 /* A flow of the server has ended, with a status: for the counters and on_error. Before on_close. */
 void server_flow_failed(struct cdt_server *server, struct cdt_flow *flow, int status,

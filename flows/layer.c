@@ -1,8 +1,9 @@
 /* The stack of layers: handshakes from the bottom up, bytes pulled from below, leftovers kept.
  *
- * While a flow is read, each depth (0: the carrier, 1: the first layer, ...) has a view: the bytes that
- * it gave and nobody has taken yet. Views belong to the reactor and serve one flow at a time: what is
- * left when the flow's turn is over goes into the flow's stash of that depth, and comes back first. */
+ * While a flow is read, each depth (0: the carrier, 1: the first layer, ...) has a view: the bytes
+ * that it gave and nobody has taken yet. Views belong to the reactor and serve one flow at a time:
+ * what is left when the flow's turn is over goes into the flow's stash of that depth, and comes
+ * back first. */
 #include <string.h>
 
 #include "flows/internal.h"
@@ -30,7 +31,7 @@ static void view_clear(struct flow_view *view)
     view->length = 0;
 }
 
-/* ---- stashes ------------------------------------------------------------------------------------- */
+/* ---- stashes --------------------------------------------------------------------------------- */
 
 int layer_put_back(struct cdt_flow *flow, unsigned depth, const void *data, size_t length)
 {
@@ -80,7 +81,7 @@ void layer_stash(struct cdt_flow *flow)
     }
 }
 
-/* ---- pulling ------------------------------------------------------------------------------------- */
+/* ---- pulling --------------------------------------------------------------------------------- */
 
 static ssize_t fill_from_carrier(struct cdt_flow *flow, uint8_t *memory)
 {
@@ -127,7 +128,7 @@ ssize_t layer_fill(struct cdt_flow *flow, unsigned depth)
     return n;
 }
 
-/* ---- handshakes ---------------------------------------------------------------------------------- */
+/* ---- handshakes ------------------------------------------------------------------------------ */
 
 /* Opens what lies below, then this layer. 0, -EAGAIN, or a negative code. */
 static int open_layer(struct cdt_layer *layer)
@@ -167,7 +168,7 @@ bool layer_handshake(struct cdt_flow *flow)
     return result == 0;
 }
 
-/* ---- public -------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context)
 {

@@ -1,5 +1,5 @@
-/* Two flows joined in memory: a ring of bytes for each direction. For tests, and for protocols whose
- * both ends live in one process. */
+/* Two flows joined in memory: a ring of bytes for each direction. For tests, and for protocols
+ * whose both ends live in one process. */
 #include <string.h>
 
 #include "flows/internal.h"

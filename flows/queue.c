@@ -1,5 +1,6 @@
-/* Segments of output: bytes, or a reference to the user's, with the callback for when they are sent.
- * Queues of them are circular lists known by their tail. Small segments are kept and used again. */
+/* Segments of output: bytes, or a reference to the user's, with the callback for when they are
+ * sent. Queues of them are circular lists known by their tail. Small segments are kept and used
+ * again. */
 #include <string.h>
 
 #include "flows/internal.h"

@@ -1,5 +1,5 @@
-/* Reading: pulls bytes through the stack and hands them to the user, within a budget; the end of the
- * peer's stream; pausing. */
+/* Reading: pulls bytes through the stack and hands them to the user, within a budget; the end of
+ * the peer's stream; pausing. */
 #include <sys/epoll.h>
 
 #include "flows/internal.h"
@@ -13,8 +13,9 @@ static void count_activity(struct cdt_flow *flow, size_t length)
         flow->extra->rate_bytes += length;
 }
 
-/* cork_flush() after an on_read. The short path: the flow was plain and writable when cdt_flow_write() held
- * the lent bytes, and it is so still, because whatever changes that flushes or drops the cork first. */
+/* cork_flush() after an on_read. The short path: the flow was plain and writable when
+ * cdt_flow_write() held the lent bytes, and it is so still, because whatever changes that flushes
+ * or drops the cork first. */
 static inline void flush_lent(struct flow_hub *hub)
 {
     struct flow_cork *cork = &hub->cork;
@@ -217,7 +218,7 @@ inline /* into flow_look() */
         no_bytes(flow, n);
 }
 
-/* ---- public -------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 int cdt_flow_pause(struct cdt_flow *flow)
 {

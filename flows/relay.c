@@ -1,5 +1,5 @@
-/* The relay: joins two flows. It is an ordinary handler of both: what one reads it writes to the other,
- * pausing the reader while the writer is above its high watermark. */
+/* The relay: joins two flows. It is an ordinary handler of both: what one reads it writes to the
+ * other, pausing the reader while the writer is above its high watermark. */
 #include <string.h>
 
 #include "flows/internal.h"
@@ -61,8 +61,8 @@ static void on_writable(struct cdt_flow *flow)
     cdt_flow_resume(relay->flow[!index_of(relay, flow)]);
 }
 
-/* One is over. The other sends what it has and closes; if the first never was open, nothing will come
- * and the other is told at once. */
+/* One is over. The other sends what it has and closes; if the first never was open, nothing will
+ * come and the other is told at once. */
 static void on_close(struct cdt_flow *flow, int status)
 {
     struct flow_relay *relay = flow->extra->relay;

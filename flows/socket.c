@@ -1,6 +1,6 @@
-/* What TCP and Unix stream sockets have in common: reading, writing, closing. recv and send rather than
- * read and write (less work in the kernel); MSG_DONTWAIT, so that a foreign descriptor's O_NONBLOCK
- * need not be touched; MSG_NOSIGNAL, so that SIGPIPE never comes. */
+/* What TCP and Unix stream sockets have in common: reading, writing, closing. recv and send rather
+ * than read and write (less work in the kernel); MSG_DONTWAIT, so that a foreign descriptor's
+ * O_NONBLOCK need not be touched; MSG_NOSIGNAL, so that SIGPIPE never comes. */
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>

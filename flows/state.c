@@ -1,5 +1,5 @@
-/* The states of a flow, as one table: which event leads where. Everything that changes a flow's state
- * goes through here. */
+/* The states of a flow, as one table: which event leads where. Everything that changes a flow's
+ * state goes through here. */
 #include "flows/internal.h"
 
 /* clang-format off */

@@ -6,7 +6,7 @@
 
 #include "flows/internal.h"
 
-/* ---- carrier state ------------------------------------------------------------------------------- */
+/* ---- carrier state --------------------------------------------------------------------------- */
 
 /* Descriptors to be sent with the byte at `position` of the stream. */
 struct departure {
@@ -67,7 +67,7 @@ static void unix_close(struct cdt_carrier *carrier, enum cdt_close_how how)
     mem_free(state);
 }
 
-/* ---- sending descriptors ------------------------------------------------------------------------- */
+/* ---- sending descriptors --------------------------------------------------------------------- */
 
 /* As socket_writev(), with descriptors attached. */
 static ssize_t send_with_fds(int fd, const struct iovec *parts, int count,
@@ -133,7 +133,8 @@ static int skip_parts(struct iovec *parts, int count, size_t length)
     return count - done;
 }
 
-/* One send: up to the byte that the next descriptors travel with, or from that byte on with them. */
+/* One send: up to the byte that the next descriptors travel with, or from that byte on with them.
+ */
 static ssize_t send_piece(struct cdt_carrier *carrier, const struct iovec *parts, int count)
 {
     struct unix_state *state = carrier->context;
@@ -181,7 +182,7 @@ static ssize_t unix_write(struct cdt_carrier *carrier, const void *data, size_t 
     return unix_writev(carrier, &part, 1);
 }
 
-/* ---- receiving descriptors ----------------------------------------------------------------------- */
+/* ---- receiving descriptors ------------------------------------------------------------------- */
 
 /* Keeps received descriptors: 0, or -ENOMEM, and they are closed. */
 static int arrived(struct unix_state *state, const int *fds, int count)
@@ -210,7 +211,8 @@ static void take_arrived(struct unix_state *state, int *fds, int count)
     memmove(state->arrived, state->arrived + count, sizeof(int) * (size_t)state->arrived_count);
 }
 
-/* Descriptors that were not asked for are closed by the kernel, and end the read: more may be there. */
+/* Descriptors that were not asked for are closed by the kernel, and end the read: more may be
+ * there. */
 static ssize_t unix_read(struct cdt_carrier *carrier, void *data, size_t length)
 {
     struct iovec part = {.iov_base = data, .iov_len = length};
@@ -264,7 +266,7 @@ static ssize_t unix_read_fds(struct cdt_carrier *carrier, void *data, size_t len
     return result ? result : n;
 }
 
-/* ---- connecting ---------------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static int start(const struct cdt_addr *to, const struct cdt_flow_options *options)
 {
@@ -285,8 +287,8 @@ static void on_retry(struct cdt_timer *timer)
     cdt_carrier_ready(state->flow, CDT_WRITE);
 }
 
-/* A Unix socket connects at once or not at all. EAGAIN is a full backlog, of which nothing tells when
- * it is no longer full: try again, less and less often. */
+/* A Unix socket connects at once or not at all. EAGAIN is a full backlog, of which nothing tells
+ * when it is no longer full: try again, less and less often. */
 static int unix_connected(struct cdt_carrier *carrier)
 {
     struct cdt_flow *flow = flow_of_carrier(carrier);
@@ -341,7 +343,7 @@ int cdt_unix_connect(struct cdt_reactor *reactor, const struct cdt_addr *to,
     return 0;
 }
 
-/* ---- operations ---------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 const struct cdt_carrier_ops unix_ops = {
     .size = sizeof unix_ops,
@@ -370,7 +372,7 @@ const struct cdt_carrier_ops unix_fds_ops = {
     .address = socket_address,
 };
 
-/* ---- public -------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 static bool is_unix(const struct cdt_flow *flow)
 {

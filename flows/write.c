@@ -1,8 +1,9 @@
 /* Writing: the cork, the carrier, the queue, and the end of our stream.
  *
  * What a user writes is admitted whole or refused (admit), held by the cork inside callbacks
- * (cork_hold), passed through the layers (flow_send), given to the carrier at once and queued as far as
- * it was not taken (flow_output). flow_drain() sends the queue when the carrier can take more. */
+ * (cork_hold), passed through the layers (flow_send), given to the carrier at once and queued as
+ * far as it was not taken (flow_output). flow_drain() sends the queue when the carrier can take
+ * more. */
 #include <limits.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static int taken(struct cdt_flow *flow)
     return 1;
 }
 
-/* ---- to the carrier ------------------------------------------------------------------------------ */
+/* ---- to the carrier -------------------------------------------------------------------------- */
 
 static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
@@ -62,8 +63,8 @@ static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, i
     return n;
 }
 
-/* The carrier took less than it was given. It is full, and will tell when it is not; or a signal came,
- * and it is tried again in the next turn. */
+/* The carrier took less than it was given. It is full, and will tell when it is not; or a signal
+ * came, and it is tried again in the next turn. */
 static void fell_short(struct cdt_flow *flow, ssize_t result)
 {
     if (result == -EINTR)
@@ -96,8 +97,8 @@ static void queue_grew(struct cdt_flow *flow, size_t length)
     }
 }
 
-/* Appends what was not sent. Without memory: -ENOMEM if nothing was sent, else the stream has a hole
- * and the flow ends. */
+/* Appends what was not sent. Without memory: -ENOMEM if nothing was sent, else the stream has a
+ * hole and the flow ends. */
 static int queue_rest(struct cdt_flow *flow, const struct iovec *parts, int count, size_t sent)
 {
     size_t length = parts_length(parts, count);
@@ -206,7 +207,7 @@ void flow_drain(struct cdt_flow *flow)
         flow_schedule(flow);
 }
 
-/* ---- through the layers -------------------------------------------------------------------------- */
+/* ---- through the layers ---------------------------------------------------------------------- */
 
 static int send_early(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
@@ -239,7 +240,8 @@ static int flow_send(struct cdt_flow *flow, const struct iovec *parts, int count
     return result;
 }
 
-/* A code of flow_send() for bytes that the user has been told are taken, or an error of the carrier. */
+/* A code of flow_send() for bytes that the user has been told are taken, or an error of the
+ * carrier. */
 static void send_failed(struct cdt_flow *flow, int status)
 {
     if (status == -ENOMEM)
@@ -287,7 +289,7 @@ void flow_send_early(struct cdt_flow *flow)
     }
 }
 
-/* ---- the cork ------------------------------------------------------------------------------------ */
+/* ---- the cork -------------------------------------------------------------------------------- */
 
 /* Sends what is held, and `more` behind it, in one go. */
 static void cork_send(struct flow_hub *hub, const void *more, size_t length)
@@ -355,7 +357,7 @@ static void cork_hold(struct flow_hub *hub, struct cdt_flow *flow, const void *d
     }
 }
 
-/* ---- public -------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) int write_general(struct cdt_flow *flow, const void *data,
                                                    size_t length)
@@ -539,7 +541,7 @@ int cdt_flow_flush(struct cdt_flow *flow)
     return 0;
 }
 
-/* ---- failing and ending -------------------------------------------------------------------------- */
+/* ---- failing and ending ---------------------------------------------------------------------- */
 
 static void drop_queue(struct cdt_flow *flow, struct flow_segment **tail, int status)
 {

@@ -1,5 +1,5 @@
-/* Reading the short text of an endpoint: a prefix of the table, and what it demands behind it. Any text
- * that begins with none of the prefixes, nor as an s-expression, is left to others. */
+/* Reading the short text of an endpoint: a prefix of the table, and what it demands behind it. Any
+ * text that begins with none of the prefixes, nor as an s-expression, is left to others. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static int finish(const struct reader *reader, struct cdt_endp *made, struct cdt
 
 static const struct slice nothing = {"", 0};
 
-/* ---- tcp: --------------------------------------------------------------------------------------- */
+/* ---- tcp: ------------------------------------------------------------------------------------ */
 
 /* An IPv6 address in brackets, or an IPv4 one; -EPROTO if it is neither but may be a name. */
 static int read_ip(struct reader *reader, struct slice host, bool brackets, struct cdt_addr *addr)
@@ -97,8 +97,8 @@ static bool is_made_of(struct slice slice, const char *bytes)
     return count == slice.length && count > 0;
 }
 
-/* Whether the last label is a number: no name's is, so it is a mistyped address, which others would read
- * in strange ways. */
+/* Whether the last label is a number: no name's is, so it is a mistyped address, which others would
+ * read in strange ways. */
 static bool ends_in_number(struct slice host)
 {
     size_t end = host.length - (host.at[host.length - 1] == '.'), begin = end;
@@ -184,7 +184,7 @@ static int read_tcp(struct reader *reader, bool host_needed, struct cdt_endp **e
     return finish(reader, made, endp);
 }
 
-/* ---- the others --------------------------------------------------------------------------------- */
+/* ---- the others ------------------------------------------------------------------------------ */
 
 struct row;
 static int read_text(struct reader *reader, unsigned depth, struct cdt_endp **endp);

@@ -41,14 +41,14 @@ unsigned endp_depth(const struct cdt_endp *endp);
 int endp_wrong(struct cdt_endp_error *error, int code, size_t offset, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The host that TLS over this endpoint is for, as its text says; empty if it has none. `memory` may be
- * used to hold it. */
+/* The host that TLS over this endpoint is for, as its text says; empty if it has none. `memory` may
+ * be used to hold it. */
 struct slice endp_tls_name(const struct cdt_endp *inner, char memory[CDT_ADDR_TEXT]);
 
 /* The IP address of a TCP endpoint without its port: "::1". Returns `memory`. */
 const char *endp_ip(const struct cdt_addr *addr, char memory[CDT_ADDR_TEXT]);
 
-/* ---- s-expressions ------------------------------------------------------------------------------- */
+/* ---- s-expressions --------------------------------------------------------------------------- */
 
 enum sexp_token { SEXP_OPEN, SEXP_CLOSE, SEXP_ATOM, SEXP_END, SEXP_WRONG };
 

@@ -1,6 +1,7 @@
 /* The tokens of s-expressions. The text may come from anyone: no recursion, one pass, and no more
- * memory than the text has bytes. Written by hand because the packaged reader (libsexp) knows neither
- * the block and expression comments nor the decimal escapes of the dialect that is asked for. */
+ * memory than the text has bytes. Written by hand because the packaged reader (libsexp) knows
+ * neither the block and expression comments nor the decimal escapes of the dialect that is asked
+ * for. */
 #include <string.h>
 
 #include "resolve/internal.h"
@@ -63,7 +64,8 @@ static bool skip_continuation(struct sexp_reader *reader)
     return true;
 }
 
-/* What follows a backslash in a string. Unknown escapes stand for themselves, backslash included. */
+/* What follows a backslash in a string. Unknown escapes stand for themselves, backslash included.
+ */
 static bool read_escape(struct sexp_reader *reader)
 {
     static const char names[] = "ntbr\\\"' ", bytes[] = "\n\t\b\r\\\"' ";

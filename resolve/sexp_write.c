@@ -1,4 +1,5 @@
-/* Writing an endpoint as s-expression: quotes only where they are needed, spaces as the form has them. */
+/* Writing an endpoint as s-expression: quotes only where they are needed, spaces as the form has
+ * them. */
 #include <stdio.h>
 #include <string.h>
 

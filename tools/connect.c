@@ -1,5 +1,5 @@
-/* conduit connect: standard input to the peer, the peer to standard output. The addresses of a name are
- * tried one after the other. */
+/* conduit connect: standard input to the peer, the peer to standard output. The addresses of a name
+ * are tried one after the other. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,10 +24,10 @@ static void end(int status)
     cdt_reactor_stop(connection.reactor);
 }
 
-/* ---- the relay ----------------------------------------------------------------------------------- */
+/* ---- the relay ------------------------------------------------------------------------------- */
 
-/* Standard input or output failed: whatever is under way has nowhere to go, and the peer shall not take
- * what it got for the whole. */
+/* Standard input or output failed: whatever is under way has nowhere to go, and the peer shall not
+ * take what it got for the whole. */
 static void on_local_failure(int status)
 {
     cdt_flow_abort(connection.local, status, NULL);
@@ -73,7 +73,7 @@ static void on_open(struct cdt_flow *flow)
     connection.status = EXIT_FAILED;
 }
 
-/* ---- connecting ---------------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static void connect_next(void);
 

@@ -1,5 +1,6 @@
 /* conduit demo: every carrier available here in turn, on one reactor. 32 clients at a time share a
- * server that takes 8; each makes some round trips, checks every byte, and leaves its place to another. */
+ * server that takes 8; each makes some round trips, checks every byte, and leaves its place to
+ * another. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -64,7 +65,7 @@ static void count_error(const char *why)
         complain(demo.lane->name, why);
 }
 
-/* ---- clients ------------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 struct client {
     unsigned left;                     /* round trips */
@@ -139,7 +140,7 @@ static const struct cdt_handler client_handler = {
     .on_close = client_close,
 };
 
-/* ---- the server ---------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static void echo_read(struct cdt_flow *flow, const void *data, size_t length)
 {
@@ -198,7 +199,7 @@ static void on_stopped(struct cdt_server *server)
     cdt_defer(demo.reactor, &demo.next);
 }
 
-/* ---- lanes --------------------------------------------------------------------------------------- */
+/* ---- lanes ----------------------------------------------------------------------------------- */
 
 static void start_client(void)
 {
@@ -279,7 +280,7 @@ static void next_lane(struct cdt_deferred *deferred)
         lane_begin();
 }
 
-/* ---- what is seen -------------------------------------------------------------------------------- */
+/* ---- what is seen ---------------------------------------------------------------------------- */
 
 static void on_progress(struct cdt_timer *timer)
 {
@@ -327,7 +328,7 @@ static int print_table(const struct lane *lanes)
     return status;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static void interrupt(void)
 {

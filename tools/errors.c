@@ -85,7 +85,7 @@ int say(const char *line)
     return status ? complain("standard output", cdt_strerror(status)) : 0;
 }
 
-/* ---- the reactor and the context ------------------------------------------------------------------ */
+/* ---- the reactor and the context ------------------------------------------------------------- */
 
 static void log_line(void *user, enum cdt_log_level level, const char *text)
 {

@@ -36,7 +36,7 @@ static void stop_all(struct listeners *all, uint64_t drain)
         cdt_reactor_stop(all->job->reactor);
 }
 
-/* ---- listening ----------------------------------------------------------------------------------- */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 /* The endpoint that a server is bound to, to be freed with cdt_endp_text_free(); NULL: none. */
 static char *bound_text(const struct cdt_server *server)
@@ -146,7 +146,7 @@ static int listen_on(struct listeners *all, struct listener *listener)
     return status;
 }
 
-/* ---- signals ------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static void on_end(struct listeners *all)
 {
@@ -209,7 +209,7 @@ static int catch_signals(struct listeners *all)
     return status ? complain("signals", cdt_strerror(status)) : 0;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 int listeners_run(const struct listeners_job *job)
 {

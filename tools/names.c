@@ -9,7 +9,7 @@
 
 #include "tools/tool.h"
 
-/* ---- the list ------------------------------------------------------------------------------------ */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static int out_of_memory(const char *text)
 {
@@ -32,7 +32,7 @@ void targets_free(struct targets *targets)
     targets->count = 0;
 }
 
-/* ---- names --------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* The endpoint with its host replaced by an address, TLS and all. NULL: no memory. */
 static struct cdt_endp *with_address(const struct cdt_endp *endp, const struct cdt_addr *addr)
@@ -89,7 +89,7 @@ static int resolve(struct targets *targets, const struct cdt_endp *endp)
     return status;
 }
 
-/* ---- texts --------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 /* A path that no socket can have; NULL: it can. A first 0 byte is the abstract namespace. */
 static const char *wrong_path(const struct cdt_endp *endp)

@@ -5,7 +5,7 @@
 
 #include "tools/options.h"
 
-/* ---- the table ----------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define AT(member) offsetof(struct settings, member)
 
@@ -91,7 +91,7 @@ void options_print(const struct command *command)
     }
 }
 
-/* ---- reading ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* The option of an argument's name, which may be followed by = and the value. */
 static const struct option *find(const char *argument, size_t length)

@@ -1,5 +1,5 @@
-/* conduit proxy: connects to TARGET for each connection of LISTEN and relays the two. The client is not
- * read before the target has answered. */
+/* conduit proxy: connects to TARGET for each connection of LISTEN and relays the two. The client is
+ * not read before the target has answered. */
 #include <errno.h>
 
 #include "tools/tool.h"
@@ -29,7 +29,7 @@ static void on_done(struct cdt_flow *client, struct cdt_flow *target,
         tell(proxy.settings, "%s: %s", proxy.targets.text, cdt_flow_error(failed));
 }
 
-/* ---- the target ---------------------------------------------------------------------------------- */
+/* ---- the target ------------------------------------------------------------------------------ */
 
 static void connect_target(struct cdt_flow *client, size_t index);
 
@@ -81,7 +81,7 @@ static void connect_target(struct cdt_flow *client, size_t index)
     ((struct client *)cdt_flow_data(client))->target = flow;
 }
 
-/* ---- the client ---------------------------------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 static void client_open(struct cdt_flow *flow)
 {

@@ -6,7 +6,7 @@
 
 #include "tools/tool.h"
 
-/* ---- JSON ---------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* How many bytes the UTF-8 character at `at` has; 0 if it is none (RFC 3629). */
 static size_t utf8_length(const unsigned char *at, size_t left)
@@ -106,7 +106,7 @@ static void print_json(FILE *out, const struct cdt_endp *endp)
         fputc('}', out);
 }
 
-/* ---- the command --------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int print_endp(const struct settings *settings, const char *from,
                       const struct cdt_endp *endp)

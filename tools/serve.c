@@ -3,7 +3,7 @@
 
 #include "tools/tool.h"
 
-/* ---- echo ---------------------------------------------------------------------------------------- */
+/* ---- echo ------------------------------------------------------------------------------------ */
 
 static void echo_read(struct cdt_flow *flow, const void *data, size_t length)
 {
@@ -21,7 +21,7 @@ static void echo_writable(struct cdt_flow *flow)
     cdt_flow_resume(flow);
 }
 
-/* ---- source -------------------------------------------------------------------------------------- */
+/* ---- source ---------------------------------------------------------------------------------- */
 
 /* The byte at offset N of the answer is N modulo 251. */
 enum { PERIOD = 251, PATTERN = PERIOD * 256 };
@@ -59,7 +59,7 @@ static void source_eof(struct cdt_flow *flow)
         cdt_flow_close(flow);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 /* The flow keeps a pointer to its handler. Without on_eof, the end of the peer's stream closes. */
 static struct cdt_handler handlers[] = {

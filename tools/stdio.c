@@ -1,10 +1,10 @@
 /* Standard input and output as the carrier of a flow.
  *
- * Both may be anything, and are shared with other processes, so their O_NONBLOCK flag is never changed:
- *   pipe, terminal   opened again through /proc/self/fd, nonblocking, read and written until EAGAIN
- *   socket           MSG_DONTWAIT
- *   file, /dev/null  read and written directly; the flow does so in bounded pieces
- *   other            polled before each read and write; writes are small enough not to block */
+ * Both may be anything, and are shared with other processes, so their O_NONBLOCK flag is never
+ * changed: pipe, terminal   opened again through /proc/self/fd, nonblocking, read and written until
+ * EAGAIN socket           MSG_DONTWAIT file, /dev/null  read and written directly; the flow does so
+ * in bounded pieces other            polled before each read and write; writes are small enough not
+ * to block */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -39,7 +39,7 @@ static struct stdio {
     uint64_t bytes_in, bytes_out;
 } stdio;
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void on_ready(struct cdt_watch *watch, unsigned events)
 {
@@ -49,8 +49,8 @@ static void on_ready(struct cdt_watch *watch, unsigned events)
     cdt_carrier_ready(stdio.flow, (unsigned)half->event);
 }
 
-/* A descriptor of our own for the same pipe or terminal; -1 if there is none. The master of a terminal
- * would give another terminal. */
+/* A descriptor of our own for the same pipe or terminal; -1 if there is none. The master of a
+ * terminal would give another terminal. */
 static int open_again(int fd, const struct stat *status, int flags)
 {
     char path[32];
@@ -95,7 +95,7 @@ static void close_half(struct half *half)
     half->fd = -1;
 }
 
-/* ---- reading and writing ------------------------------------------------------------------------- */
+/* ---- reading and writing --------------------------------------------------------------------- */
 
 /* The flow is told from the reactor, not from inside its own call. */
 static void on_failure(struct cdt_deferred *deferred)
@@ -234,7 +234,7 @@ static const struct cdt_carrier_ops stdio_ops = {
     .close = close_both,
 };
 
-/* ---- for connect --------------------------------------------------------------------------------- */
+/* ---- for connect ----------------------------------------------------------------------------- */
 
 int stdio_flow(struct cdt_reactor *reactor, const struct cdt_handler *handler,
                void (*on_failed)(int status), struct cdt_flow **flow)

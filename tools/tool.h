@@ -6,7 +6,7 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* ---- settings ------------------------------------------------------------------------------------ */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 /* Commands, as bits in the table of options. */
 enum { SERVE = 1, CONNECT = 2, PROXY = 4, RESOLVE = 8, DEMO = 16, VERSION = 32 };
@@ -51,10 +51,10 @@ int options_read(int argc, char **argv, const struct command *command, struct se
 /* The options of a command, for its usage on standard output. */
 void options_print(const struct command *command);
 
-/* ---- errors and the log -------------------------------------------------------------------------- */
+/* ---- errors and the log ---------------------------------------------------------------------- */
 
-/* One line on standard error: "conduit: WHAT: WHY". Bytes that are no text are shown as \xHH. Returns
- * EXIT_FAILED. */
+/* One line on standard error: "conduit: WHAT: WHY". Bytes that are no text are shown as \xHH.
+ * Returns EXIT_FAILED. */
 int complain(const char *what, const char *why);
 
 /* The same for wrong usage. Returns EXIT_USAGE. */
@@ -67,14 +67,14 @@ __attribute__((format(printf, 2, 3))) void tell(const struct settings *settings,
 /* A line to standard output, at once. 0, or EXIT_FAILED after an error line. */
 int say(const char *line);
 
-/* ---- the reactor and the context of a command ----------------------------------------------------- */
+/* ---- the reactor and the context of a command ------------------------------------------------ */
 
 /* Makes both, as the settings have it; complains and returns EXIT_FAILED if it cannot. */
 int setup(const struct settings *settings, struct cdt_reactor **reactor,
           struct cdt_context **context);
 void teardown(struct cdt_reactor *reactor, struct cdt_context *context);
 
-/* ---- endpoints of texts -------------------------------------------------------------------------- */
+/* ---- endpoints of texts ---------------------------------------------------------------------- */
 
 /* What a text means, in the order to be tried; names are resolved. */
 struct targets {
@@ -88,11 +88,11 @@ int targets_read(const struct settings *settings, const char *text, bool listeni
                  struct targets *targets);
 void targets_free(struct targets *targets);
 
-/* Checks that the carrier is built in, and usable to connect, or to listen. 0, or EXIT_USAGE after one
- * line of error. */
+/* Checks that the carrier is built in, and usable to connect, or to listen. 0, or EXIT_USAGE after
+ * one line of error. */
 int targets_check(const char *text, const struct cdt_endp *endp, bool listening);
 
-/* ---- listeners: what serve and proxy share -------------------------------------------------------- */
+/* ---- listeners: what serve and proxy share --------------------------------------------------- */
 
 struct listeners_job {
     const struct settings *settings;
@@ -107,10 +107,10 @@ struct listeners_job {
 /* Listens on all texts or on none, runs until the drain is over. Returns the exit status. */
 int listeners_run(const struct listeners_job *job);
 
-/* ---- standard input and output as a flow ---------------------------------------------------------- */
+/* ---- standard input and output as a flow ----------------------------------------------------- */
 
-/* Makes a flow that reads standard input and writes standard output. Its input ends when its output has
- * ended. `on_failed` is called once when either fails. 0 or a negative code. */
+/* Makes a flow that reads standard input and writes standard output. Its input ends when its output
+ * has ended. `on_failed` is called once when either fails. 0 or a negative code. */
 int stdio_flow(struct cdt_reactor *reactor, const struct cdt_handler *handler,
                void (*on_failed)(int status), struct cdt_flow **flow);
 
@@ -120,7 +120,7 @@ void stdio_counters(uint64_t *bytes_in, uint64_t *bytes_out);
 /* What failed, "standard input" or "standard output"; NULL: nothing. */
 const char *stdio_failed(void);
 
-/* ---- commands ------------------------------------------------------------------------------------ */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 int serve_run(struct settings *settings);
 int connect_run(struct settings *settings);

@@ -1,5 +1,5 @@
-/* The values of options: each function reads one type into the settings, and returns NULL, or the words
- * for what it expected. */
+/* The values of options: each function reads one type into the settings, and returns NULL, or the
+ * words for what it expected. */
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>

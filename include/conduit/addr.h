@@ -27,9 +27,9 @@ struct cdt_addr {
 /* The longest text of cdt_addr_format(), with its final 0. */
 #define CDT_ADDR_TEXT 440
 
-/* Reads a numeric IP address: "127.0.0.1", "::1", "fe80::1%eth0" (scope by interface name or number).
- * IPv4 only in four decimal parts. -EINVAL if it is none, -ENODEV if the scope's interface does not
- * exist. */
+/* Reads a numeric IP address: "127.0.0.1", "::1", "fe80::1%eth0" (scope by interface name or
+ * number). IPv4 only in four decimal parts. -EINVAL if it is none, -ENODEV if the scope's interface
+ * does not exist. */
 CDT_API int cdt_addr_ip(struct cdt_addr *addr, const char *ip, uint16_t port);
 
 /* The wildcard address of a family, AF_INET or AF_INET6. -EINVAL for others. */
@@ -39,8 +39,8 @@ CDT_API int cdt_addr_any(struct cdt_addr *addr, int family, uint16_t port);
  * -ENAMETOOLONG for more than sockaddr_un holds (107 bytes). */
 CDT_API int cdt_addr_unix(struct cdt_addr *addr, const char *path);
 
-/* The address as people read it: "127.0.0.1:80", "[fe80::1%2]:80", "/run/x.sock", "@name", "" for an
- * unnamed one. Bytes of a Unix name that are not printable are shown as \xHH. Returns `text`. */
+/* The address as people read it: "127.0.0.1:80", "[fe80::1%2]:80", "/run/x.sock", "@name", "" for
+ * an unnamed one. Bytes of a Unix name that are not printable are shown as \xHH. Returns `text`. */
 CDT_API const char *cdt_addr_format(const struct cdt_addr *addr, char text[CDT_ADDR_TEXT]);
 
 /* The port of an IP address, 0 for others. */

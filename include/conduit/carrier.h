@@ -1,8 +1,8 @@
 /* conduit: carriers and layers, for those who bring their own.
  *
- * A carrier moves bytes to a peer: TCP, a Unix socket, shared memory. A layer lies between the carrier
- * (or another layer) and the user and changes bytes on their way: TLS, a tunnel's header. Each is one
- * `const struct` of functions, in static storage.
+ * A carrier moves bytes to a peer: TCP, a Unix socket, shared memory. A layer lies between the
+ * carrier (or another layer) and the user and changes bytes on their way: TLS, a tunnel's header.
+ * Each is one `const struct` of functions, in static storage.
  *
  * All functions are called on the reactor's thread and must not block. */
 #ifndef CONDUIT_CARRIER_H
@@ -14,10 +14,10 @@
 extern "C" {
 #endif
 
-/* ---- carriers ------------------------------------------------------------------------------------ */
+/* ---- carriers -------------------------------------------------------------------------------- */
 
-/* The carrier's state in a flow. `fd` is -1 unless the flow shall register a descriptor that behaves
- * like a stream socket in epoll; larger state hangs from `context`. */
+/* The carrier's state in a flow. `fd` is -1 unless the flow shall register a descriptor that
+ * behaves like a stream socket in epoll; larger state hangs from `context`. */
 struct cdt_carrier {
     void *context;
     int fd;
@@ -41,25 +41,26 @@ struct cdt_carrier_ops {
     const char *name; /* "tcp" */
     unsigned flags;
 
-    /* Up to `length` bytes into `data`. Returns their number, 0 at the end of the stream, -EAGAIN if
-     * there is nothing now (tell later by cdt_carrier_ready, or epoll tells), or another negative
-     * code, which ends the flow. Required. */
+    /* Up to `length` bytes into `data`. Returns their number, 0 at the end of the stream, -EAGAIN
+     * if there is nothing now (tell later by cdt_carrier_ready, or epoll tells), or another
+     * negative code, which ends the flow. Required. */
     ssize_t (*read)(struct cdt_carrier *carrier, void *data, size_t length);
 
-    /* Takes as many bytes as it can; returns their number (at least 1), -EAGAIN, or another negative
-     * code. Required. `count` is 1 to 64, no part is empty. */
+    /* Takes as many bytes as it can; returns their number (at least 1), -EAGAIN, or another
+     * negative code. Required. `count` is 1 to 64, no part is empty. */
     ssize_t (*write)(struct cdt_carrier *carrier, const void *data, size_t length);
     ssize_t (*writev)(struct cdt_carrier *carrier, const struct iovec *parts, int count);
 
-    /* Ends our direction (FIN); called once, after everything was written. 0 or a negative code. NULL:
-     * nothing to do. */
+    /* Ends our direction (FIN); called once, after everything was written. 0 or a negative code.
+     * NULL: nothing to do. */
     int (*shutdown)(struct cdt_carrier *carrier);
 
     /* Called when a connecting carrier became writable or ready: 0 connected, -EAGAIN not yet, or a
      * negative code. NULL: connected. */
     int (*connected)(struct cdt_carrier *carrier);
 
-    /* Frees the state; closes the descriptor unless `how` is CDT_CLOSE_KEEP. Called once. Required. */
+    /* Frees the state; closes the descriptor unless `how` is CDT_CLOSE_KEEP. Called once. Required.
+     */
     void (*close)(struct cdt_carrier *carrier, enum cdt_close_how how);
 
     /* Bytes that the peer has not acknowledged. NULL: unknown. */
@@ -77,15 +78,15 @@ CDT_API int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carri
                              const struct cdt_handler *handler, struct cdt_flow **flow);
 
 /* Tells the flow that its carrier may be read or written again (CDT_READ, CDT_WRITE), connected
- * included. The flow looks in this turn or the next; telling too often does no harm. Not from inside
- * the carrier's own read or write: what they return counts. */
+ * included. The flow looks in this turn or the next; telling too often does no harm. Not from
+ * inside the carrier's own read or write: what they return counts. */
 CDT_API int cdt_carrier_ready(struct cdt_flow *flow, unsigned events);
 
 /* The carrier of a flow, if it is of these operations; else NULL. */
 CDT_API struct cdt_carrier *cdt_carrier_of(struct cdt_flow *flow,
                                            const struct cdt_carrier_ops *ops);
 
-/* ---- layers -------------------------------------------------------------------------------------- */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
 struct cdt_layer;
 
@@ -97,13 +98,13 @@ struct cdt_layer_ops {
      * -EAGAIN if it goes on when bytes arrive, or a negative code. NULL: over at once. */
     int (*start)(struct cdt_layer *layer);
 
-    /* Bytes arrived below during the handshake: returns as start. Required unless start always gives
-     * 0 or an error. */
+    /* Bytes arrived below during the handshake: returns as start. Required unless start always
+     * gives 0 or an error. */
     int (*handshake)(struct cdt_layer *layer);
 
     /* Up to `length` bytes for the one above, made of what cdt_layer_peek() shows. Returns their
-     * number, 0 at the stream's end in this layer, -EAGAIN if more is needed from below, or a negative
-     * code. Required. */
+     * number, 0 at the stream's end in this layer, -EAGAIN if more is needed from below, or a
+     * negative code. Required. */
     ssize_t (*read)(struct cdt_layer *layer, void *data, size_t length);
 
     /* Sends all of the bytes with cdt_layer_write(). 0 or a negative code, which ends the flow.
@@ -117,20 +118,21 @@ struct cdt_layer_ops {
     void (*free)(struct cdt_layer *layer);
 };
 
-/* Puts a layer on top of what the flow has, at once or, while it is connecting or handshaking, as soon
- * as what lies below is open. The flow is handshaking until the layer says otherwise; then on_open
- * comes. What the user writes meanwhile waits, and goes through all layers that are there by then. At most 4 layers. Errors: -EINVAL, -ENOMEM, -EPIPE,
- * -EALREADY (the flow belongs to a relay). If it fails, the context stays yours. */
+/* Puts a layer on top of what the flow has, at once or, while it is connecting or handshaking, as
+ * soon as what lies below is open. The flow is handshaking until the layer says otherwise; then
+ * on_open comes. What the user writes meanwhile waits, and goes through all layers that are there
+ * by then. At most 4 layers. Errors: -EINVAL, -ENOMEM, -EPIPE, -EALREADY (the flow belongs to a
+ * relay). If it fails, the context stays yours. */
 CDT_API int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context);
 
 CDT_API void *cdt_layer_context(const struct cdt_layer *layer);
 CDT_API struct cdt_flow *cdt_layer_flow(const struct cdt_layer *layer);
 
 /* Shows the bytes that have arrived below, without taking them; reads from below if there are none.
- * Returns their number, 0 at the end of the stream below, -EAGAIN, or a negative code. Only from inside
- * handshake and read. Valid until the next call of a cdt_layer function on this layer. New bytes are
- * read only when all that was shown has been taken: a layer that needs more than it is shown takes what
- * there is and keeps it. */
+ * Returns their number, 0 at the end of the stream below, -EAGAIN, or a negative code. Only from
+ * inside handshake and read. Valid until the next call of a cdt_layer function on this layer. New
+ * bytes are read only when all that was shown has been taken: a layer that needs more than it is
+ * shown takes what there is and keeps it. */
 CDT_API ssize_t cdt_layer_peek(struct cdt_layer *layer, const uint8_t **data);
 
 /* Takes `length` of the bytes that peek showed. What is not taken is kept. */

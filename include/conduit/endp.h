@@ -1,19 +1,19 @@
 /* conduit: endpoints, the values that say where to connect or to listen, and their text.
  *
  *   kind                          means                              fields           s-expression
- *   CDT_ENDP_TCP                  an IP address and a port           addr             (TCP (127.0.0.1 80))
- *   CDT_ENDP_UNIX                 a Unix stream socket               name             (Unix_domain_socket /run/x)
- *   CDT_ENDP_VCHAN_DIRECT         vchan of a domain by its id        number, port     (Vchan_direct (3 foo))
- *   CDT_ENDP_VCHAN_DOMAIN_SOCKET  vchan of a domain by its name      name, port       (Vchan_domain_socket (vm1 foo))
- *   CDT_ENDP_TLS                  TLS with a host, over another      name, inner      (TLS (example.org (TCP (...))))
- *   CDT_ENDP_UNKNOWN              nowhere, and why                   name             (Unknown "no scheme")
+ *   CDT_ENDP_TCP                  an IP address and a port           addr             (TCP
+ * (127.0.0.1 80)) CDT_ENDP_UNIX                 a Unix stream socket               name
+ * (Unix_domain_socket /run/x) CDT_ENDP_VCHAN_DIRECT         vchan of a domain by its id number,
+ * port     (Vchan_direct (3 foo)) CDT_ENDP_VCHAN_DOMAIN_SOCKET  vchan of a domain by its name name,
+ * port       (Vchan_domain_socket (vm1 foo)) CDT_ENDP_TLS                  TLS with a host, over
+ * another      name, inner      (TLS (example.org (TCP (...)))) CDT_ENDP_UNKNOWN nowhere, and why
+ * name             (Unknown "no scheme")
  *
  * Three more are found in short texts only; they become one of those above before they are used:
- *   CDT_ENDP_HOST                 TCP to a host by name; no name is  name, number     tcp:example.org:80
- *                                 every address to listen on, and
- *                                 localhost to connect to
- *   CDT_ENDP_FD                   an inherited listening descriptor  number           fd:3
- *   CDT_ENDP_SYSTEMD              one that systemd passed, by name   name             systemd:web
+ *   CDT_ENDP_HOST                 TCP to a host by name; no name is  name, number
+ * tcp:example.org:80 every address to listen on, and localhost to connect to CDT_ENDP_FD an
+ * inherited listening descriptor  number           fd:3 CDT_ENDP_SYSTEMD              one that
+ * systemd passed, by name   name             systemd:web
  *
  * Names are byte strings: they may hold any byte, and have a 0 behind the last. An endpoint never
  * changes once it was made. Whether a name can be used (a path short enough, a valid port name) is
@@ -54,17 +54,19 @@ struct cdt_endp {
     enum cdt_endp_kind kind;
     uint32_t number;      /* VCHAN_DIRECT: domain id; HOST: port; FD: descriptor */
     struct cdt_addr addr; /* TCP */
-    const char *name; /* UNIX: path, "@name" or a 0 byte and the name for the abstract namespace;
-                       * VCHAN_DOMAIN_SOCKET, HOST, SYSTEMD: name; TLS: host name; UNKNOWN: reason */
+    const char
+        *name; /* UNIX: path, "@name" or a 0 byte and the name for the abstract namespace;
+                * VCHAN_DOMAIN_SOCKET, HOST, SYSTEMD: name; TLS: host name; UNKNOWN: reason */
     size_t name_length;
     const char *port; /* VCHAN_*: name of the port */
     size_t port_length;
     struct cdt_endp *inner; /* TLS */
 };
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
-/* Each makes a new endpoint, to be freed with cdt_endp_free(). Texts are copied. -EINVAL, -ENOMEM. */
+/* Each makes a new endpoint, to be freed with cdt_endp_free(). Texts are copied. -EINVAL, -ENOMEM.
+ */
 
 /* `addr` is IPv4 or IPv6. */
 CDT_API int cdt_endp_tcp(const struct cdt_addr *addr, struct cdt_endp **endp);
@@ -80,8 +82,8 @@ CDT_API int cdt_endp_host(const char *name, uint16_t port, struct cdt_endp **end
 CDT_API int cdt_endp_fd(int fd, struct cdt_endp **endp);
 CDT_API int cdt_endp_systemd(const char *name, struct cdt_endp **endp);
 
-/* The endpoint of a socket address: TCP, or Unix ("@name" for an abstract one, "" for an unnamed one).
- * -EINVAL for an address of length 0. */
+/* The endpoint of a socket address: TCP, or Unix ("@name" for an abstract one, "" for an unnamed
+ * one). -EINVAL for an address of length 0. */
 CDT_API int cdt_endp_of_addr(const struct cdt_addr *addr, struct cdt_endp **endp);
 
 CDT_API int cdt_endp_copy(const struct cdt_endp *endp, struct cdt_endp **copy);
@@ -95,7 +97,7 @@ CDT_API int cdt_endp_equal(const struct cdt_endp *a, const struct cdt_endp *b);
 /* The innermost endpoint: itself, or what lies below all TLS. */
 CDT_API const struct cdt_endp *cdt_endp_base(const struct cdt_endp *endp);
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Where a text is wrong, and a sentence: "offset 14: expected a port from 0 to 65535". */
 struct cdt_endp_error {
@@ -107,21 +109,19 @@ struct cdt_endp_error {
  *
  *   tcp:PORT  tcp:HOST:PORT  tcp://HOST:PORT  tcp:[::1]:80  tcp:[fe80::1%eth0]:80
  *   unix:PATH  unix:@NAME
- *   tls:HOST:PORT (and the other forms of tcp:)  tls+ENDPOINT  (the host name is that of the endpoint
- *                                                               inside, "" if it has none)
- *   vchan:DOMID/PORT  vchan:NAME/PORT
- *   fd:NUMBER  systemd:NAME
- *   (TCP (127.0.0.1 80)) ...  the s-expression form, with all that s-expressions allow: white space,
- *                             ; and #| |# and #; comments, quoted atoms with \n \t \b \r \" \\ \' \DDD
- *                             \xHH escapes and continued lines
+ *   tls:HOST:PORT (and the other forms of tcp:)  tls+ENDPOINT  (the host name is that of the
+ * endpoint inside, "" if it has none) vchan:DOMID/PORT  vchan:NAME/PORT fd:NUMBER  systemd:NAME
+ *   (TCP (127.0.0.1 80)) ...  the s-expression form, with all that s-expressions allow: white
+ * space, ; and #| |# and #; comments, quoted atoms with \n \t \b \r \" \\ \' \DDD \xHH escapes and
+ * continued lines
  *
- * A numeric host gives CDT_ENDP_TCP, a name CDT_ENDP_HOST. Returns 0; -EPROTONOSUPPORT if the text is
- * none of these (a URI, perhaps); -EINVAL if it begins as one of these and goes wrong; -E2BIG if it
- * nests too deep; -ENODEV for a scope that is no interface; -ENOMEM. `error` may be NULL and is filled
- * in for all of these. */
+ * A numeric host gives CDT_ENDP_TCP, a name CDT_ENDP_HOST. Returns 0; -EPROTONOSUPPORT if the text
+ * is none of these (a URI, perhaps); -EINVAL if it begins as one of these and goes wrong; -E2BIG if
+ * it nests too deep; -ENODEV for a scope that is no interface; -ENOMEM. `error` may be NULL and is
+ * filled in for all of these. */
 CDT_API int cdt_endp_parse(const char *text, struct cdt_endp **endp, struct cdt_endp_error *error);
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 enum cdt_endp_form {
     CDT_ENDP_HUMAN,   /* (TCP (127.0.0.1 80)) */
@@ -129,14 +129,15 @@ enum cdt_endp_form {
     CDT_ENDP_SHORT    /* tcp:127.0.0.1:80; the human form where there is no short text */
 };
 
-/* Writes an endpoint as snprintf(3) does: at most `size` bytes with the final 0 into `text`, which may
- * be NULL if `size` is 0. Returns how many bytes the whole has, without the final 0. HOST, FD and
- * SYSTEMD have only their short text, which stands as an atom inside TLS. cdt_endp_parse() reads all
- * forms back. -EINVAL. */
+/* Writes an endpoint as snprintf(3) does: at most `size` bytes with the final 0 into `text`, which
+ * may be NULL if `size` is 0. Returns how many bytes the whole has, without the final 0. HOST, FD
+ * and SYSTEMD have only their short text, which stands as an atom inside TLS. cdt_endp_parse()
+ * reads all forms back. -EINVAL. */
 CDT_API int cdt_endp_format(const struct cdt_endp *endp, enum cdt_endp_form form, char *text,
                             size_t size);
 
-/* The same in memory of its own: `*text` is to be freed with cdt_endp_text_free(). -EINVAL, -ENOMEM. */
+/* The same in memory of its own: `*text` is to be freed with cdt_endp_text_free(). -EINVAL,
+ * -ENOMEM. */
 CDT_API int cdt_endp_text(const struct cdt_endp *endp, enum cdt_endp_form form, char **text);
 CDT_API void cdt_endp_text_free(char *text);
 

@@ -68,7 +68,7 @@ static void text_of(const struct cdt_flow *flow, bool peer, char text[160])
     cdt_endp_free(endp);
 }
 
-/* ---- an echo server and a client that asks once --------------------------------------------------- */
+/* ---- an echo server and a client that asks once ---------------------------------------------- */
 
 static void on_listen(struct cdt_server *server, int status, const char *text)
 {
@@ -163,7 +163,7 @@ static void exchange(const struct cdt_endp *endp)
     assert_int_equal(f.answered, answered + 1);
 }
 
-/* ---- carriers ------------------------------------------------------------------------------------ */
+/* ---- carriers -------------------------------------------------------------------------------- */
 
 static void test_tcp(void **state)
 {
@@ -237,7 +237,7 @@ static void test_no_host(void **state)
     cdt_endp_free(endp);
 }
 
-/* ---- what is shared ------------------------------------------------------------------------------ */
+/* ---- what is shared -------------------------------------------------------------------------- */
 
 static void test_limit_over_all_servers(void **state)
 {
@@ -307,7 +307,7 @@ static void test_options_of_the_context(void **state)
     cdt_endp_free(endp);
 }
 
-/* ---- what cannot be done ------------------------------------------------------------------------- */
+/* ---- what cannot be done --------------------------------------------------------------------- */
 
 static char long_path[200];
 
@@ -413,7 +413,7 @@ static void test_wrong_arguments(void **state)
     cdt_endp_free(endp);
 }
 
-/* ---- inherited sockets --------------------------------------------------------------------------- */
+/* ---- inherited sockets ----------------------------------------------------------------------- */
 
 /* Listening sockets at 3 and 4, as systemd would pass them. */
 static int set_up_inherited(void **state)

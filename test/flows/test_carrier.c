@@ -1,5 +1,5 @@
-/* A carrier of a user's own: a wire in memory that takes and gives what it likes, with and without a
- * descriptor, without half-close, and that connects when it likes. */
+/* A carrier of a user's own: a wire in memory that takes and gives what it likes, with and without
+ * a descriptor, without half-close, and that connects when it likes. */
 #include "test/support/probe.h"
 #include "test/support/toy.h"
 

@@ -73,7 +73,8 @@ static void test_no_on_eof(void **state)
     test_end(reactor, &probe, 1);
 }
 
-/* No more reading: what comes is thrown away; the writing side lives on, also when the peer ends. */
+/* No more reading: what comes is thrown away; the writing side lives on, also when the peer ends.
+ */
 static void test_shut_read(void **state)
 {
     (void)state;
@@ -181,7 +182,7 @@ static void test_delivered(void **state)
     free(data);
 }
 
-/* ---- linger -------------------------------------------------------------------------------------- */
+/* ---- linger ---------------------------------------------------------------------------------- */
 
 static const struct cdt_flow_options short_linger = {.size = sizeof short_linger,
                                                      .linger_timeout = 60 * CDT_MS};
@@ -264,7 +265,7 @@ static void test_linger_begins_late(void **state)
     test_end(reactor, &probe, 1);
 }
 
-/* ---- detach -------------------------------------------------------------------------------------- */
+/* ---- detach ---------------------------------------------------------------------------------- */
 
 static void test_detach(void **state)
 {

@@ -1,5 +1,5 @@
-/* A layer of a user's own: handshakes, bytes that come one at a time, failures, layers on layers, an
- * upgrade in the middle of a stream, its end. */
+/* A layer of a user's own: handshakes, bytes that come one at a time, failures, layers on layers,
+ * an upgrade in the middle of a stream, its end. */
 #include "test/support/probe.h"
 #include "test/support/toy.h"
 
@@ -354,8 +354,8 @@ static void test_half_close(void **state)
     end(reactor, side);
 }
 
-/* No handshake: open at once, though on_open comes from the reactor. A start that wants one and has no
- * function for it fails. */
+/* No handshake: open at once, though on_open comes from the reactor. A start that wants one and has
+ * no function for it fails. */
 static int start_at_once(struct cdt_layer *layer)
 {
     ((struct toy *)cdt_layer_context(layer))->starts++;

@@ -131,8 +131,8 @@ static void test_hangup_with_unread(void **state)
     }
 }
 
-/* A Unix peer that closes is gone for writing at once, but what it sent is read; if it left something
- * unread, the end is a reset. */
+/* A Unix peer that closes is gone for writing at once, but what it sent is read; if it left
+ * something unread, the end is a reset. */
 static void test_unix_close(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The relay: both ways, with half-closes, back-pressure, counts; either side failing or not yet there. */
+/* The relay: both ways, with half-closes, back-pressure, counts; either side failing or not yet
+ * there. */
 #include "test/support/probe.h"
 #include "test/support/toy.h"
 

@@ -1,4 +1,5 @@
-/* The table of states: every event in every state, and each transition as the public interface makes it. */
+/* The table of states: every event in every state, and each transition as the public interface
+ * makes it. */
 #include "test/support/probe.h"
 #include "test/support/toy.h"
 
@@ -82,7 +83,7 @@ static void test_names(void **state)
     assert_int_equal(cdt_flow_state(NULL), CDT_CLOSED);
 }
 
-/* ---- by the public interface --------------------------------------------------------------------- */
+/* ---- by the public interface ----------------------------------------------------------------- */
 
 struct scene {
     struct cdt_reactor *reactor;

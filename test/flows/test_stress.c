@@ -1,6 +1,6 @@
-/* Many flows over TCP, Unix sockets and in memory, random operations, each byte checked against where it
- * must be in its stream. The seed is printed; SEED in the environment repeats a run. With memory that runs
- * out at random nothing breaks, hangs or is lost track of. */
+/* Many flows over TCP, Unix sockets and in memory, random operations, each byte checked against
+ * where it must be in its stream. The seed is printed; SEED in the environment repeats a run. With
+ * memory that runs out at random nothing breaks, hangs or is lost track of. */
 #include "test/support/serve.h"
 #include "test/support/toy.h"
 
@@ -283,7 +283,7 @@ static void run(unsigned rounds)
     assert_int_equal(blocks, 0);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static bool out_of_memory(void)
 {

@@ -1,4 +1,5 @@
-/* TCP: options that are there before on_open, sources, families, adopted sockets, a peer that vanishes. */
+/* TCP: options that are there before on_open, sources, families, adopted sockets, a peer that
+ * vanishes. */
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
@@ -163,7 +164,7 @@ static void test_v6(void **state)
     test_end(reactor, &probe, 1);
 }
 
-/* ---- adopting ------------------------------------------------------------------------------------ */
+/* ---- adopting -------------------------------------------------------------------------------- */
 
 static void test_adopt(void **state)
 {
@@ -209,7 +210,7 @@ static void test_adopt(void **state)
     assert_int_equal(cdt_reactor_free(reactor), 0);
 }
 
-/* ---- a network of its own ------------------------------------------------------------------------ */
+/* ---- a network of its own -------------------------------------------------------------------- */
 
 static int set_link(const char *name, bool up)
 {

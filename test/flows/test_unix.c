@@ -148,7 +148,7 @@ static void test_full_backlog(void **state)
     }
 }
 
-/* ---- descriptors --------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 static const struct cdt_flow_options taking = {.size = sizeof taking, .receive_fds = true};
 
@@ -294,7 +294,8 @@ static void test_not_taken(void **state)
     test_end(reactor, probe, 2);
 }
 
-/* Left behind in the queue, in the socket, and in the flow: test_fds_same() says whether all were closed. */
+/* Left behind in the queue, in the socket, and in the flow: test_fds_same() says whether all were
+ * closed. */
 static void test_left_behind(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Bytes handed back: before another handler, another layer, a pause; and other bytes than those read. */
+/* Bytes handed back: before another handler, another layer, a pause; and other bytes than those
+ * read. */
 #include "test/support/probe.h"
 #include "test/support/toy.h"
 

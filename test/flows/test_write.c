@@ -84,8 +84,8 @@ static void test_corked_inside(void **state)
     cdt_reactor_free(reactor);
 }
 
-/* A megabyte to a peer that reads slowly arrives whole and in order; a write above the high watermark
- * says so, on_writable follows, and the hard limit refuses. */
+/* A megabyte to a peer that reads slowly arrives whole and in order; a write above the high
+ * watermark says so, on_writable follows, and the hard limit refuses. */
 static void test_watermarks(void **state)
 {
     (void)state;

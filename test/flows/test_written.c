@@ -1,4 +1,5 @@
-/* The callback of a write: once, never from inside the call, when the bytes are with the carrier or lost. */
+/* The callback of a write: once, never from inside the call, when the bytes are with the carrier or
+ * lost. */
 #include "test/support/probe.h"
 #include "test/support/toy.h"
 
@@ -203,8 +204,8 @@ static void test_acts(void **state)
     }
 }
 
-/* Written before the flow is open, and before its layer is; through the layer; the status 0 means that
- * the carrier has all. */
+/* Written before the flow is open, and before its layer is; through the layer; the status 0 means
+ * that the carrier has all. */
 static void test_layers(void **state)
 {
     (void)state;
@@ -278,7 +279,8 @@ static void test_layers_abort(void **state)
     free(data);
 }
 
-/* A write of nothing, with a callback, before the connection is there: the flow does not open by it. */
+/* A write of nothing, with a callback, before the connection is there: the flow does not open by
+ * it. */
 static void test_connecting(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Endpoints at random: whatever is printed, in any form, reads back as what it was; and texts that are
- * spoilt at random neither crash nor leak. Run with CDT_TEST_SEED to repeat a run. */
+/* Endpoints at random: whatever is printed, in any form, reads back as what it was; and texts that
+ * are spoilt at random neither crash nor leak. Run with CDT_TEST_SEED to repeat a run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -46,7 +46,8 @@ void probe_free(struct probe *probe);
 /* 1 if the probe has read exactly this. */
 int probe_has(const struct probe *probe, const void *data, size_t length);
 
-/* Turns of a reactor until the condition holds; fails the test after 20 s (more under emulation). */
+/* Turns of a reactor until the condition holds; fails the test after 20 s (more under emulation).
+ */
 uint64_t test_deadline(void);
 #define until(reactor, condition)                                \
     do {                                                         \
@@ -68,8 +69,8 @@ struct cdt_reactor *test_reactor(void);
 void test_tcp_sockets(int fd[2]);
 /* A listening TCP socket on a free port of loopback; its address. */
 int test_tcp_listener(int backlog, struct cdt_addr *addr);
-/* fd[0] as a flow with this probe, fd[1] left as a plain blocking socket. `kind` is 't' (TCP) or 'u'
- * (Unix socket pair). Runs until on_open. */
+/* fd[0] as a flow with this probe, fd[1] left as a plain blocking socket. `kind` is 't' (TCP) or
+ * 'u' (Unix socket pair). Runs until on_open. */
 int test_flow(struct cdt_reactor *reactor, char kind, const struct cdt_flow_options *options,
               struct probe *probe);
 
@@ -93,10 +94,10 @@ uint64_t test_now(void);
 void test_pattern(void *data, size_t length, size_t position);
 bool test_is_pattern(const void *data, size_t length, size_t position);
 
-/* Reads up to `length` bytes of a pattern from the peer's socket while the reactor turns, in pieces of
- * at most `piece`, and checks them; `position` is where the first belongs. Stops early at the end of the
- * stream. Returns how many came; `end`, unless NULL, is 1 if the stream goes on, 0 at its end, or a
- * negative errno. */
+/* Reads up to `length` bytes of a pattern from the peer's socket while the reactor turns, in pieces
+ * of at most `piece`, and checks them; `position` is where the first belongs. Stops early at the
+ * end of the stream. Returns how many came; `end`, unless NULL, is 1 if the stream goes on, 0 at
+ * its end, or a negative errno. */
 size_t test_drink(struct cdt_reactor *reactor, int fd, size_t length, size_t piece, size_t position,
                   int *end);
 
