@@ -1,10 +1,11 @@
 /* Standard input and output as the carrier of a flow.
  *
  * Both may be anything, and are shared with other processes, so their O_NONBLOCK flag is never
- * changed: pipe, terminal   opened again through /proc/self/fd, nonblocking, read and written until
- * EAGAIN socket           MSG_DONTWAIT file, /dev/null  read and written directly; the flow does so
- * in bounded pieces other            polled before each read and write; writes are small enough not
- * to block */
+ * changed:
+ *   pipe, terminal   opened again through /proc/self/fd, nonblocking, and used until EAGAIN
+ *   socket           MSG_DONTWAIT
+ *   file, /dev/null  read and written directly; the flow does so in bounded pieces
+ *   other            polled before each read and write; writes are small enough not to block */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

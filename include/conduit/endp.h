@@ -1,19 +1,19 @@
 /* conduit: endpoints, the values that say where to connect or to listen, and their text.
  *
- *   kind                          means                              fields           s-expression
- *   CDT_ENDP_TCP                  an IP address and a port           addr             (TCP
- * (127.0.0.1 80)) CDT_ENDP_UNIX                 a Unix stream socket               name
- * (Unix_domain_socket /run/x) CDT_ENDP_VCHAN_DIRECT         vchan of a domain by its id number,
- * port     (Vchan_direct (3 foo)) CDT_ENDP_VCHAN_DOMAIN_SOCKET  vchan of a domain by its name name,
- * port       (Vchan_domain_socket (vm1 foo)) CDT_ENDP_TLS                  TLS with a host, over
- * another      name, inner      (TLS (example.org (TCP (...)))) CDT_ENDP_UNKNOWN nowhere, and why
- * name             (Unknown "no scheme")
+ *   kind                          means                              fields        text
+ *   CDT_ENDP_TCP                  an IP address and a port           addr          (TCP (::1 80))
+ *   CDT_ENDP_UNIX                 a Unix stream socket               name          (Unix_domain_socket /)
+ *   CDT_ENDP_VCHAN_DIRECT         vchan of a domain by its id        number, port  (Vchan_direct (3 p))
+ *   CDT_ENDP_VCHAN_DOMAIN_SOCKET  vchan of a domain by its name      name, port
+ *   CDT_ENDP_TLS                  TLS with a host, over another      name, inner   (TLS (h (TCP ...)))
+ *   CDT_ENDP_UNKNOWN              nowhere, and why                   name          (Unknown "no scheme")
  *
  * Three more are found in short texts only; they become one of those above before they are used:
- *   CDT_ENDP_HOST                 TCP to a host by name; no name is  name, number
- * tcp:example.org:80 every address to listen on, and localhost to connect to CDT_ENDP_FD an
- * inherited listening descriptor  number           fd:3 CDT_ENDP_SYSTEMD              one that
- * systemd passed, by name   name             systemd:web
+ *   CDT_ENDP_HOST                 TCP to a host by name; no name is  name, number  tcp:example.org:80
+ *                                 every address to listen on, and
+ *                                 localhost to connect to
+ *   CDT_ENDP_FD                   an inherited listening descriptor  number        fd:3
+ *   CDT_ENDP_SYSTEMD              one that systemd passed, by name   name          systemd:web
  *
  * Names are byte strings: they may hold any byte, and have a 0 behind the last. An endpoint never
  * changes once it was made. Whether a name can be used (a path short enough, a valid port name) is
@@ -54,8 +54,7 @@ struct cdt_endp {
     enum cdt_endp_kind kind;
     uint32_t number;      /* VCHAN_DIRECT: domain id; HOST: port; FD: descriptor */
     struct cdt_addr addr; /* TCP */
-    const char
-        *name; /* UNIX: path, "@name" or a 0 byte and the name for the abstract namespace;
+    const char *name; /* UNIX: path, "@name" or a 0 byte and the name for the abstract namespace;
                 * VCHAN_DOMAIN_SOCKET, HOST, SYSTEMD: name; TLS: host name; UNKNOWN: reason */
     size_t name_length;
     const char *port; /* VCHAN_*: name of the port */
