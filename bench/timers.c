@@ -123,7 +123,7 @@ static void measure_rearm(size_t pending)
     free(timers);
 }
 
-/* Deadlines within 100 ms, all turns until the last has fired: with 1000, each has turns and a
+/* Deadlines within 100 ms, all turns until the last has fired: with 1000, each has a turn and a
  * sleep of its own. */
 static void measure_expiry(size_t pending)
 {

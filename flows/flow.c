@@ -110,7 +110,7 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
     set_peer(flow, peer);
     if (carrier->fd >= 0) {
         int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd,
-                                       EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+                                       EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
         if (error) {
             flow_free(hub, flow, handler->user_size);
             return error;
@@ -164,10 +164,8 @@ static void do_wanted(struct cdt_flow *flow, uint32_t wanted)
 enum { FLOW_BEHIND = FLOW_CLOSE_WANTED | FLOW_FIN_WANTED | FLOW_LAYERED | FLOW_QUEUED };
 
 /* Starts the deadlines, sends what was written before the flow was open, does what was asked.
- * Whether on_open is to come. */
-__attribute__((noinline)) /* accepted flows seldom need it */
-static bool
-catch_up(struct cdt_flow *flow)
+ * Whether on_open is to come. Not inline: accepted flows seldom need it. */
+static __attribute__((noinline)) bool catch_up(struct cdt_flow *flow)
 {
     if (flow->config->deadlines) {
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
@@ -183,9 +181,8 @@ catch_up(struct cdt_flow *flow)
     return flow->state != CDT_CLOSED && !(wanted & FLOW_CLOSE_WANTED);
 }
 
-inline /* into flow_begin(): each accepted flow comes this way */
-    void
-    flow_opened(struct cdt_flow *flow)
+/* Inline into flow_begin(): each accepted flow comes this way. */
+inline void flow_opened(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
     flow_change(flow, FLOW_EV_OPEN);
@@ -265,6 +262,8 @@ void flow_look(struct cdt_flow *flow, uint32_t events)
         flags |= FLOW_READABLE;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         flags |= FLOW_READABLE | FLOW_READ_END;
+    if (events & EPOLLPRI) /* TCP's urgent mark stops a read short */
+        flags |= FLOW_READABLE | FLOW_SHORT_READS;
     if (events & (EPOLLHUP | EPOLLERR))
         flags |= FLOW_HUNG | FLOW_WRITABLE;
     flow->flags = flags;

@@ -44,6 +44,7 @@ static void destroy(struct reactor_room *room)
         hub->spare = segment->next;
         mem_free(segment);
     }
+    splice_free_pipes(hub);
     if (hub->config)
         flow_config_put(hub->config);
     forget_limits(hub);

@@ -90,6 +90,8 @@ struct flow_hub {
     struct flow_config *config; /* the last one made for a flow without server, to be shared */
     struct flow_segment *spare; /* segments of FLOW_CORK_SIZE to be used again */
     unsigned spares;
+    struct flow_segment *spare_pipe; /* segments with an empty pipe: flows/splice.c */
+    unsigned spare_pipes;
     /* Flows to be used again, all with a user's area of the same size: those who come and go are
      * quicker served than by the allocator. */
     struct cdt_flow *spare_flow; /* linked by carrier.context */
@@ -153,7 +155,8 @@ enum {
     FLOW_OPEN = 1 << 21,
     FLOW_LAYERED = 1 << 22,
     FLOW_QUEUED = 1 << 23,
-    FLOW_NO_READER = 1 << 24 /* the handler has no on_read */
+    FLOW_NO_READER = 1 << 24, /* the handler has no on_read */
+    FLOW_SPLICED = 1 << 25    /* what it reads goes through a pipe: flows/splice.c */
 };
 
 /* One allocation: the flow, and the user's area behind it. */
@@ -194,6 +197,8 @@ struct flow_extra {
     uint32_t early_bytes;
     struct flow_segment *done; /* written, their callbacks not yet called; circular */
     struct flow_relay *relay;
+    struct flow_segment *pipe; /* the one in the queue; NULL: none */
+    uint32_t burst; /* bytes spliced since nothing was left to read, counted to FLOW_READ_SIZE */
     uint64_t rate_start, rate_bytes; /* the running window of the minimum rate */
     size_t user_size;
 };
@@ -265,7 +270,7 @@ enum {
     FLOW_NOT_PLAIN = FLOW_READ_END | FLOW_HUNG | FLOW_PAUSED | FLOW_EOF | FLOW_FIN_WANTED |
                      FLOW_SHUT_READ | FLOW_STASHED | FLOW_BROKEN | FLOW_HAS_DEADLINES |
                      FLOW_CLOSE_WANTED | FLOW_SHORT_READS | FLOW_LAYERED | FLOW_QUEUED |
-                     FLOW_NO_READER
+                     FLOW_NO_READER | FLOW_SPLICED
 };
 
 /* `more`: flags that must be set as well. */
@@ -319,6 +324,8 @@ struct flow_segment {
     cdt_written_fn *written;
     void *arg;
     int status;
+    bool piped; /* the bytes are in the pipe */
+    int pipe[2];
     uint8_t bytes[];
 };
 
@@ -354,6 +361,8 @@ void flow_try_fin(struct cdt_flow *flow);
 void flow_send_early(struct cdt_flow *flow);
 /* A write failed: no more writing, reading comes first, then the end. */
 void flow_write_failed(struct cdt_flow *flow, int status);
+/* Puts a segment with a pipe behind what is queued, and sends. Outside of callbacks only. */
+void flow_enqueue_pipe(struct cdt_flow *flow, struct flow_segment *segment);
 /* Whether on_writable is owed and due. */
 bool flow_writable_due(const struct cdt_flow *flow);
 /* Throws all output away; the callbacks get `status`. */
@@ -455,6 +464,24 @@ int tcp_apply_options(int fd, const struct cdt_flow_options *options);
 struct cdt_flow *relay_other(const struct cdt_flow *flow);
 /* The flow is over. True: it belongs to a relay, which frees it with the other one. */
 bool relay_finished(struct cdt_flow *flow);
+/* Bytes that the flow received were handed to the other one, not by on_read. */
+void relay_passed(struct cdt_flow *flow, size_t length);
+
+/* ---- splice.c -------------------------------------------------------------------------------- */
+
+/* From now on what `flow` receives goes to `other`, the other one of its relay, through a pipe. False:
+ * it cannot, and is copied. */
+bool splice_begin(struct cdt_flow *flow, const struct cdt_flow *other);
+/* Moves what there is to the other one's queue, and sends it: how many bytes; -EBUSY: not before the
+ * last ones are sent, which will look at the flow again; 0: read it, which tells why; or a negative
+ * errno of the socket. */
+ssize_t splice_in(struct cdt_flow *flow);
+/* As a carrier's write, of the segment's bytes: -EAGAIN means that the socket is full. */
+ssize_t splice_out(struct cdt_flow *flow, const struct flow_segment *segment);
+/* The segment left the queue, sent or not: frees it, and goes on reading the other flow. */
+void splice_done(struct cdt_flow *flow, struct flow_segment *segment);
+void splice_put_pipe(struct flow_hub *hub, struct flow_segment *segment);
+void splice_free_pipes(struct flow_hub *hub);
 
 /* ---- servers: called by flows ---------------------------------------------------------------- */
 

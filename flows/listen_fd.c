@@ -191,7 +191,10 @@ int cdt_listen_fd(struct cdt_reactor *reactor, int fd, const struct cdt_server_o
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     socket_carrier(server, domain);
     if (domain != AF_UNIX)
-        tcp_apply_options(fd, &server->config->options);
+        error = tcp_apply_options(fd, &server->config->options);
+    if (error) /* it listens all the same */
+        reactor_log(server->hub->reactor, CDT_LOG_WARNING,
+                    "an option of the inherited socket could not be set: %s", cdt_strerror(error));
     server->listener.fd = fd;
     server->listening = true;
     server->open = listens ? open_listening : server_apply_backlog;

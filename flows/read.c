@@ -127,7 +127,7 @@ static __attribute__((noinline)) void read_direct(struct cdt_flow *flow, ssize_t
         deliver(flow, flow->config->hub->view[0].memory, (size_t)n);
         if (!flow_has_input(flow))
             return;
-        if (--budget == 0 || (flow->flags & (FLOW_LAYERED | FLOW_STASHED))) {
+        if (--budget == 0 || (flow->flags & (FLOW_LAYERED | FLOW_STASHED | FLOW_SPLICED))) {
             flow_schedule(flow);
             return;
         }
@@ -203,12 +203,45 @@ static void read_layered(struct cdt_flow *flow)
         flow->flags |= FLOW_STASHED; /* a layer may hold more, decoded */
 }
 
-inline /* into flow_look() */
-    void
-    flow_read(struct cdt_flow *flow)
+/* Through a pipe, as long as that goes; then what a read gives. */
+static void read_spliced(struct cdt_flow *flow)
 {
-    if (flow->flags & (FLOW_LAYERED | FLOW_STASHED)) {
+    ssize_t n;
+    int budget = FLOW_READS / 2; /* of up to twice as many bytes */
+    while ((n = splice_in(flow)) > 0) {
+        flow->config->traffic->in += (uint64_t)n;
+        if (flow->flags & FLOW_HAS_DEADLINES)
+            count_activity(flow, (size_t)n);
+        if (!flow_has_input(flow))
+            return;
+        if (--budget == 0) {
+            flow_schedule(flow);
+            return;
+        }
+    }
+    if (n == -EBUSY)
+        return;
+    if (n == 0)
+        n = read_carrier(flow);
+    if (n > 0)
+        read_direct(flow, n);
+    else
+        no_bytes(flow, n);
+}
+
+static __attribute__((noinline)) void read_specially(struct cdt_flow *flow)
+{
+    if (flow->flags & (FLOW_LAYERED | FLOW_STASHED))
         read_layered(flow);
+    else
+        read_spliced(flow);
+}
+
+/* Inline into flow_look(). */
+inline void flow_read(struct cdt_flow *flow)
+{
+    if (flow->flags & (FLOW_LAYERED | FLOW_STASHED | FLOW_SPLICED)) {
+        read_specially(flow);
         return;
     }
     ssize_t n = read_carrier(flow);

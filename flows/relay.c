@@ -4,13 +4,16 @@
 
 #include "flows/internal.h"
 
+enum { FULL_READS = 4 }; /* of the whole buffer, until a direction is spliced */
+
 struct flow_relay {
     struct cdt_flow *flow[2];
     struct cdt_relay_result result;
     cdt_relay_fn *done;
     void *arg;
-    int open;     /* flows whose on_close has not come */
-    bool kept[2]; /* over, but not freed before the other one is */
+    int open;              /* flows whose on_close has not come */
+    bool kept[2];          /* over, but not freed before the other one is */
+    uint8_t full_reads[2]; /* one after the other */
 };
 
 static int index_of(const struct flow_relay *relay, const struct cdt_flow *flow)
@@ -26,6 +29,24 @@ struct cdt_flow *relay_other(const struct cdt_flow *flow)
     return relay->open == 2 ? relay->flow[!index_of(relay, flow)] : NULL;
 }
 
+void relay_passed(struct cdt_flow *flow, size_t length)
+{
+    struct flow_relay *relay = flow->extra->relay;
+    *(index_of(relay, flow) ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += length;
+}
+
+/* Bulk is worth a pipe. */
+static void count_reads(struct flow_relay *relay, int index, size_t length)
+{
+    relay->full_reads[index]++;
+    if (length < FLOW_READ_SIZE) {
+        relay->full_reads[index] = 0;
+    } else if (relay->full_reads[index] == FULL_READS) {
+        relay->full_reads[index] = 0;
+        splice_begin(relay->flow[index], relay->flow[!index]);
+    }
+}
+
 static void on_read(struct cdt_flow *flow, const void *data, size_t length)
 {
     struct flow_relay *relay = flow->extra->relay;
@@ -37,7 +58,7 @@ static void on_read(struct cdt_flow *flow, const void *data, size_t length)
     if (result == -EPIPE)
         return; /* it is ending, and its on_close says what becomes of us */
     if (result >= 0)
-        *(index ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += taken;
+        relay_passed(flow, taken);
     if (result >= 0 && taken < length) { /* the rest when it has room */
         result = cdt_flow_unread(flow, (const uint8_t *)data + taken, length - taken);
         other->flags |= FLOW_ABOVE;
@@ -47,6 +68,7 @@ static void on_read(struct cdt_flow *flow, const void *data, size_t length)
         cdt_flow_abort(other, -ENOMEM, NULL);
     else if (result == 1)
         cdt_flow_pause(flow);
+    count_reads(relay, index, length);
 }
 
 static void on_eof(struct cdt_flow *flow)

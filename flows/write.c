@@ -51,16 +51,21 @@ static int taken(struct cdt_flow *flow)
 
 /* ---- to the carrier -------------------------------------------------------------------------- */
 
-static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, int count)
+static ssize_t count_sent(struct cdt_flow *flow, ssize_t n)
 {
-    ssize_t n = count == 1 ? flow->ops->write(&flow->carrier, parts->iov_base, parts->iov_len)
-                           : flow->ops->writev(&flow->carrier, parts, count);
     if (n > 0) {
         flow->config->traffic->out += (uint64_t)n;
         if (flow->flags & FLOW_HAS_DEADLINES)
             flow->active = cdt_reactor_now(flow->config->hub->reactor);
     }
     return n;
+}
+
+static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    ssize_t n = count == 1 ? flow->ops->write(&flow->carrier, parts->iov_base, parts->iov_len)
+                           : flow->ops->writev(&flow->carrier, parts, count);
+    return count_sent(flow, n);
 }
 
 /* The carrier took less than it was given. It is full, and will tell when it is not; or a signal
@@ -134,6 +139,10 @@ int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count)
 /* A segment was sent, or never will be: its callback is called from the ready list. */
 static void segment_done(struct cdt_flow *flow, struct flow_segment *segment, int status)
 {
+    if (segment->piped) {
+        splice_done(flow, segment);
+        return;
+    }
     if (!segment->written) {
         segment_free(flow->config->hub, segment);
         return;
@@ -143,13 +152,15 @@ static void segment_done(struct cdt_flow *flow, struct flow_segment *segment, in
     flow_schedule(flow);
 }
 
-/* Fills `parts` from the queue. */
+/* Fills `parts` from the queue, up to a pipe. */
 static int queue_parts(const struct cdt_flow *flow, struct iovec *parts)
 {
     int count = 0;
     struct flow_segment *segment = flow->tail;
     do {
         segment = segment->next;
+        if (segment->piped)
+            break;
         if (segment->length == 0)
             continue;
         parts[count++] =
@@ -165,7 +176,8 @@ static void queue_consume(struct cdt_flow *flow, size_t sent)
     while (flow->tail) {
         struct flow_segment *head = flow->tail->next;
         size_t n = sent < head->length ? sent : head->length;
-        head->at += n;
+        if (!head->piped)
+            head->at += n;
         head->length -= n;
         sent -= n;
         if (head->length)
@@ -175,22 +187,37 @@ static void queue_consume(struct cdt_flow *flow, size_t sent)
     flow->flags &= ~(uint32_t)FLOW_QUEUED;
 }
 
+/* Sends from the head of the queue. *full: the carrier took less than it could have. */
+static ssize_t send_head(struct cdt_flow *flow, bool *full)
+{
+    const struct flow_segment *head = flow->tail->next;
+    if (head->piped) {
+        ssize_t n = count_sent(flow, splice_out(flow, head));
+        *full = n < 0; /* a part may have other reasons */
+        return n;
+    }
+    struct iovec parts[FLOW_IOV];
+    int count = queue_parts(flow, parts);
+    ssize_t n = count ? carrier_write(flow, parts, count) : 0;
+    *full = n < 0 || (size_t)n < parts_length(parts, count);
+    return n;
+}
+
 void flow_drain(struct cdt_flow *flow)
 {
-    struct iovec parts[FLOW_IOV];
     int budget = FLOW_READS;
     while (flow->tail && (flow->flags & FLOW_WRITABLE)) {
         if (budget-- == 0) {
             flow_schedule(flow);
             return;
         }
-        int count = queue_parts(flow, parts);
-        ssize_t n = count ? carrier_write(flow, parts, count) : 0;
+        bool full;
+        ssize_t n = send_head(flow, &full);
         if (is_failure(n)) {
             flow_write_failed(flow, (int)n);
             return;
         }
-        if (n < 0 || (size_t)n < parts_length(parts, count))
+        if (full)
             fell_short(flow, n);
         if (n < 0)
             n = 0;
@@ -205,6 +232,13 @@ void flow_drain(struct cdt_flow *flow)
     }
     if (flow_writable_due(flow))
         flow_schedule(flow);
+}
+
+void flow_enqueue_pipe(struct cdt_flow *flow, struct flow_segment *segment)
+{
+    segment_append(&flow->tail, segment);
+    queue_grew(flow, segment->length);
+    flow_drain(flow);
 }
 
 /* ---- through the layers ---------------------------------------------------------------------- */

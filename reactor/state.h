@@ -45,9 +45,7 @@ struct cdt_reactor {
 
     /* The wait. */
     uint64_t alarm_tick; /* for which alarm_fd is armed; WHEEL_NO_TICK once it has gone off */
-    uint64_t alarm_time; /* when it is to go off: earlier than the tick */
-    uint64_t lead;       /* how long it takes to wake up from a long sleep */
-    bool alarm_is_long;
+    bool alarm_is_early; /* it ends a long sleep, before the tick */
     struct cdt_source alarm;
     int alarm_fd;
     bool no_pwait2;
@@ -90,6 +88,8 @@ void child_forget(struct cdt_watch *watch);
 /* wait.c: fills the batch; the number of events or a negative errno. For turns off the short
  * path. */
 int wait_for_events(struct cdt_reactor *reactor, uint64_t timeout);
+/* The short path with an alarm to be set; negative if it must not, or cannot, be taken. */
+int wait_for_timer(struct cdt_reactor *reactor);
 void wait_init(struct cdt_reactor *reactor);
 void wait_close(struct cdt_reactor *reactor);
 

@@ -21,16 +21,19 @@ static OFF_THE_SHORT_PATH void before_wait(struct cdt_reactor *reactor)
         watch_apply_changes(reactor);
 }
 
-/* The short path: nothing to do but to wait for descriptors, and for the alarm that is set. */
+/* The short path: nothing to do but to wait for descriptors, and for the earliest timer. */
 static inline int wait_at_once(struct cdt_reactor *reactor, uint64_t timeout)
 {
     int count;
 
-    if (timeout != CDT_NEVER || reactor->attention || timer_not_alarmed(reactor) ||
-        !post_fall_asleep(reactor))
+    if (timeout != CDT_NEVER || reactor->attention || !post_fall_asleep(reactor))
         return wait_for_events(reactor, timeout);
-    reactor->counters.waits++;
-    count = epoll_wait(reactor->epoll_fd, reactor->events, reactor->max_events, -1);
+    if (__builtin_expect(timer_not_alarmed(reactor), false)) {
+        count = wait_for_timer(reactor);
+    } else {
+        reactor->counters.waits++;
+        count = epoll_wait(reactor->epoll_fd, reactor->events, reactor->max_events, -1);
+    }
     if (count < 0)
         return wait_for_events(reactor, timeout);
     post_wake_up(reactor);

@@ -2,9 +2,8 @@
  *
  * Timers wake the reactor through a timerfd with an absolute time, armed only when the earliest
  * deadline has changed: the kernel adds no slack to it, and a wait costs nothing for timers that
- * are far away. It goes off early by the time that waking up takes on this machine, as far as
- * the last alarms have shown; what is left of that is spent polling. The timeout of a step is
- * given to epoll, and where no timerfd can be had, so is the timer's. */
+ * are far away. The timeout of a step is given to epoll, and where no timerfd can be had, so is the
+ * timer's. */
 #include <errno.h>
 #include <limits.h>
 #include <sys/timerfd.h>
@@ -13,13 +12,11 @@
 
 #include "reactor/state.h"
 
-/* Waking up from a short sleep takes 3 us, from a long one 16 or more, where the processor has
- * gone to sleep too or a hypervisor has taken it away. What is nearer than LEAD_LEAST is polled
- * for. */
-#define LONG_SLEEP (100 * CDT_US)
-#define LEAD_LEAST (1 * CDT_US)
-#define LEAD_MOST  (16 * CDT_US)
-#define LEAD_STEP  256 /* ns */
+/* Waking up from a short sleep takes 3 us, from a long one 20 or more, where the processor has gone
+ * to sleep too or a hypervisor has taken it away. A long sleep therefore ends early, and is followed
+ * by a short one. */
+#define LONG_SLEEP (1 * CDT_MS)
+#define EARLY      (100 * CDT_US)
 
 #define POLLS_FOR_EACH_LOOK_AT_THE_CLOCK 4
 
@@ -31,18 +28,23 @@ static struct timespec to_timespec(uint64_t time)
                              .tv_nsec = (long)(time % CDT_SECOND)};
 }
 
-/* Follows the median of what waking up from a long sleep takes, in small steps. An alarm that comes
- * with other events may not have woken us. */
-static void learn_lead(struct cdt_reactor *reactor)
+static inline bool arm(struct cdt_reactor *reactor, uint64_t time, bool early)
 {
-    uint64_t took = clock_turn(reactor) - reactor->alarm_time;
+    struct itimerspec alarm = {.it_value = to_timespec(time)};
 
-    if (!reactor->alarm_is_long || reactor->event_end != reactor->events + 1)
-        return;
-    if (took > reactor->lead && reactor->lead < LEAD_MOST)
-        reactor->lead += LEAD_STEP;
-    else if (took < reactor->lead && reactor->lead > LEAD_LEAST)
-        reactor->lead -= LEAD_STEP;
+    if (timerfd_settime(reactor->alarm_fd, TFD_TIMER_ABSTIME, &alarm, NULL))
+        return false;
+    reactor->alarm_tick = reactor->wheel.earliest;
+    reactor->alarm_is_early = early;
+    return true;
+}
+
+/* Whether the alarm that has gone off is followed by another. No look at the clock: should the long
+ * sleep have been too long, that one goes off at once. */
+static bool snooze(struct cdt_reactor *reactor)
+{
+    return reactor->alarm_is_early && reactor->alarm_tick == reactor->wheel.earliest &&
+           arm(reactor, wheel_next(&reactor->wheel), false);
 }
 
 static void on_alarm(struct cdt_source *source, uint32_t events)
@@ -50,12 +52,12 @@ static void on_alarm(struct cdt_source *source, uint32_t events)
     struct cdt_reactor *reactor = cdt_container_of(source, struct cdt_reactor, alarm);
 
     (void)events;
-    learn_lead(reactor);
-    reactor->alarm_tick = WHEEL_NO_TICK;
     source_not_counted(reactor);
+    if (!snooze(reactor))
+        reactor->alarm_tick = WHEEL_NO_TICK;
 }
 
-static bool make_alarm(struct cdt_reactor *reactor)
+static __attribute__((noinline)) bool make_alarm(struct cdt_reactor *reactor)
 {
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
@@ -71,22 +73,28 @@ static bool make_alarm(struct cdt_reactor *reactor)
     return true;
 }
 
-/* An alarm that turns out to be too early is followed by another, close to the timer. */
 static bool set_alarm(struct cdt_reactor *reactor)
 {
-    uint64_t time = wheel_next(&reactor->wheel);
-    struct itimerspec alarm = {0};
+    uint64_t now = clock_turn(reactor), time = wheel_next(&reactor->wheel);
+    bool early = time > now + LONG_SLEEP;
 
-    if (reactor->alarm_fd < 0 && !make_alarm(reactor))
+    if (time <= now || (reactor->alarm_fd < 0 && !make_alarm(reactor)))
         return false;
-    reactor->alarm_is_long = time > clock_turn(reactor) + LONG_SLEEP;
-    time -= reactor->alarm_is_long ? reactor->lead : LEAD_LEAST;
-    alarm.it_value = to_timespec(time);
-    if (timerfd_settime(reactor->alarm_fd, TFD_TIMER_ABSTIME, &alarm, NULL))
-        return false;
-    reactor->alarm_tick = reactor->wheel.earliest;
-    reactor->alarm_time = time;
-    return true;
+    return arm(reactor, early ? time - EARLY : time, early);
+}
+
+__attribute__((noinline)) /* it would spoil the short path of reactor_turn() */
+int wait_for_timer(struct cdt_reactor *reactor)
+{
+    int count;
+
+    if (!set_alarm(reactor))
+        return -1;
+    do {
+        reactor->counters.waits++;
+        count = epoll_wait(reactor->epoll_fd, reactor->events, reactor->max_events, -1);
+    } while (count == 1 && reactor->events->data.ptr == &reactor->alarm && snooze(reactor));
+    return count;
 }
 
 static int poll_now(struct cdt_reactor *reactor)
@@ -140,18 +148,11 @@ static uint64_t add_time(uint64_t time, uint64_t delay)
     return delay > CDT_NEVER - time ? CDT_NEVER : time + delay;
 }
 
-static inline bool is_timer_near(const struct cdt_reactor *reactor)
-{
-    return timer_not_alarmed(reactor) &&
-           wheel_is_due(&reactor->wheel, clock_turn(reactor) + LEAD_LEAST);
-}
-
-/* Asks again and again without sleeping, for the time set or until a timer that is near. Posts
- * need no system call meanwhile. */
+/* Asks again and again without sleeping, for the time set. Posts need no system call meanwhile. */
 static int busy_poll(struct cdt_reactor *reactor, uint64_t until)
 {
     uint64_t next = wheel_next(&reactor->wheel), now;
-    uint64_t end = is_timer_near(reactor) ? next : add_time(clock_now(), reactor->busy_poll);
+    uint64_t end = add_time(clock_now(), reactor->busy_poll);
 
     do {
         for (int i = 0; i < POLLS_FOR_EACH_LOOK_AT_THE_CLOCK; i++) {
@@ -196,7 +197,7 @@ int wait_for_events(struct cdt_reactor *reactor, uint64_t timeout)
         return poll_now(reactor);
     if (timeout != CDT_NEVER)
         until = add_time(clock_now(), timeout);
-    if (reactor->busy_poll || is_timer_near(reactor)) {
+    if (reactor->busy_poll) {
         count = busy_poll(reactor, until);
         if (count != NOTHING_YET)
             return count;
@@ -208,7 +209,6 @@ void wait_init(struct cdt_reactor *reactor)
 {
     reactor->alarm_fd = -1;
     reactor->alarm_tick = WHEEL_NO_TICK;
-    reactor->lead = LEAD_LEAST;
 }
 
 void wait_close(struct cdt_reactor *reactor)

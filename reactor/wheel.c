@@ -8,6 +8,9 @@
  * start of the slot serves: one more turn, in which the slot is distributed to lower levels. */
 #define WHEEL_SCAN 4
 
+/* How many timers are moved to lower levels at a time: half a millisecond. */
+#define WHEEL_MOVES 8192
+
 static void list_init(struct cdt_timer *list)
 {
     list->next = list->prev = list;
@@ -29,6 +32,8 @@ void wheel_init(struct wheel *wheel, uint64_t now)
 {
     wheel->tick = now >> WHEEL_TICK_BITS;
     wheel->earliest = WHEEL_NO_TICK;
+    wheel->opened = NULL;
+    wheel->levels = 0;
     list_init(&wheel->past);
     list_init(&wheel->expired);
     for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
@@ -39,99 +44,98 @@ void wheel_init(struct wheel *wheel, uint64_t now)
 }
 
 struct place {
-    unsigned level, slot;
-    uint64_t start; /* tick */
     struct cdt_timer *list;
+    unsigned level;
 };
 
-static uint64_t slot_start(const struct wheel *wheel, unsigned level, unsigned slot)
-{
-    unsigned shift = level * WHEEL_LEVEL_BITS;
-    uint64_t above = wheel->tick >> shift >> WHEEL_LEVEL_BITS;
-
-    return (above << WHEEL_LEVEL_BITS | slot) << shift;
-}
-
 /* Finds the slot that comes first. Timers of a level come before all those of higher levels. */
-static inline bool first_slot(struct wheel *wheel, struct place *place)
+static inline struct place first_slot(struct wheel *wheel)
 {
-    for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
-        while (wheel->used[level]) {
-            unsigned slot = (unsigned)__builtin_ctzll(wheel->used[level]);
-            struct cdt_timer *list = &wheel->slots[level][slot];
+    for (; wheel->levels; wheel->levels &= wheel->levels - 1) {
+        unsigned level = (unsigned)__builtin_ctz(wheel->levels);
+        uint64_t used = wheel->used[level];
 
-            if (list->next != list) {
-                *place = (struct place){level, slot, slot_start(wheel, level, slot), list};
-                return true;
-            }
-            wheel->used[level] &= ~(UINT64_C(1) << slot);
+        for (; used; wheel->used[level] = used &= used - 1) {
+            struct cdt_timer *list = &wheel->slots[level][__builtin_ctzll(used)];
+
+            if (list->next != list)
+                return (struct place){list, level};
         }
     }
-    return false;
+    return (struct place){NULL, 0};
 }
 
-static void distribute(struct wheel *wheel, struct cdt_timer *list)
+/* The first tick of a timer's slot. */
+static inline uint64_t slot_start(uint64_t tick, unsigned level)
 {
-    struct cdt_timer *timer = list->next, *next;
+    unsigned shift = level * WHEEL_LEVEL_BITS;
 
-    list->prev->next = NULL;
-    list_init(list);
-    for (; timer; timer = next) {
-        next = timer->next;
-        wheel_insert(wheel, timer, wheel_tick_of(timer->deadline));
+    return tick >> shift << shift;
+}
+
+/* Moves the timers of the opened slot to lower levels, each to the front and the last of them first:
+ * those that are set meanwhile come after them. False if there are more than `moves`. */
+static bool distribute(struct wheel *wheel, struct cdt_timer *list, unsigned *moves)
+{
+    struct cdt_timer *timer = list->prev, *before;
+
+    for (; timer != list && *moves; timer = before) {
+        before = timer->prev;
+        wheel_append(wheel_slot(wheel, wheel_tick_of(timer->deadline))->next, timer);
+        --*moves;
     }
+    list->prev = timer;
+    timer->next = list;
+    wheel->opened = timer == list ? NULL : list;
+    return timer == list;
 }
 
-/* Timers of a slot that has begun at `tick` or before: they belong to lower levels, or have
- * expired. One that is alone in its slot need not go through all the levels. */
-static inline void open_slot(struct wheel *wheel, const struct place *place, uint64_t tick)
+/* A lower bound for the earliest tick of a slot: exact unless that holds many timers. */
+static inline uint64_t earliest_of(const struct cdt_timer *list, uint64_t start)
 {
-    struct cdt_timer *list = place->list, *first = list->next;
-
-    wheel->used[place->level] &= ~(UINT64_C(1) << place->slot);
-    if (first->next == list && wheel_tick_of(first->deadline) <= tick) {
-        list_init(list);
-        wheel_append(&wheel->expired, first);
-    } else if (place->level == 0) {
-        list_splice(&wheel->expired, list);
-    } else {
-        distribute(wheel, list);
-    }
-}
-
-/* A lower bound for the earliest tick, from the slot that comes first: exact unless that holds many
- * timers. */
-static inline uint64_t earliest_of(const struct place *place)
-{
-    const struct cdt_timer *timer = place->list->next;
+    const struct cdt_timer *timer = list->next;
     uint64_t earliest = timer->deadline;
 
-    if (place->level == 0)
-        return place->start;
-    for (unsigned seen = 1; (timer = timer->next) != place->list; seen++) {
+    for (unsigned seen = 1; (timer = timer->next) != list; seen++) {
         if (seen == WHEEL_SCAN)
-            return place->start;
+            return start;
         if (timer->deadline < earliest)
             earliest = timer->deadline;
     }
     return wheel_tick_of(earliest);
 }
 
+/* A slot that has begun holds timers that belong to lower levels, or have expired. One that is alone
+ * in its slot need not go through all the levels. */
 void wheel_advance(struct wheel *wheel, uint64_t now)
 {
-    uint64_t tick = now >> WHEEL_TICK_BITS;
+    uint64_t tick = now >> WHEEL_TICK_BITS, earliest = WHEEL_NO_TICK;
+    unsigned moves = WHEEL_MOVES;
     struct place place;
 
-    wheel->earliest = WHEEL_NO_TICK;
-    while (first_slot(wheel, &place)) {
-        if (place.start > tick) {
-            wheel->earliest = earliest_of(&place);
+    if (wheel->opened && !distribute(wheel, wheel->opened, &moves))
+        return;
+    while ((place = first_slot(wheel)).list) {
+        struct cdt_timer *list = place.list, *first = list->next;
+        uint64_t first_tick = wheel_tick_of(first->deadline);
+        uint64_t start = slot_start(first_tick, place.level);
+
+        if (start > tick) {
+            earliest = first->next == list ? first_tick : earliest_of(list, start);
             break;
         }
-        wheel->tick = place.start;
-        open_slot(wheel, &place, tick);
+        wheel->tick = wheel->earliest = start;
+        if (first->next == list && first_tick <= tick) {
+            list_init(list);
+            wheel_append(&wheel->expired, first);
+        } else if (place.level == 0) {
+            list_splice(&wheel->expired, list);
+        } else if (!distribute(wheel, list, &moves)) {
+            return;
+        }
     }
     wheel->tick = tick;
+    wheel->earliest = earliest;
 }
 
 void wheel_take_past(struct wheel *wheel)

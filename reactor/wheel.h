@@ -1,6 +1,6 @@
 /* A hierarchical timer wheel: a data structure that knows neither clocks nor system calls.
  *
- * A tick is 8.192 us. Level 0 holds 64 slots of one tick, level n 64 slots of 64^n ticks; a
+ * A tick is 1.024 us. Level 0 holds 64 slots of one tick, level n 64 slots of 64^n ticks; a
  * timer sits in the level of the highest bit in which its tick differs from the wheel's. Each
  * level has a bitmap of the slots in use. A bit may be stale, since cancelling does not know the
  * wheel: whoever looks for the next slot clears it. */
@@ -12,7 +12,7 @@
 
 #include <conduit/reactor.h>
 
-#define WHEEL_TICK_BITS  13
+#define WHEEL_TICK_BITS  10
 #define WHEEL_LEVEL_BITS 6
 #define WHEEL_SLOTS      (1u << WHEEL_LEVEL_BITS)
 #define WHEEL_LEVELS     9
@@ -24,14 +24,16 @@ struct wheel {
     uint64_t earliest;     /* no timer is set for an earlier tick; WHEEL_NO_TICK if none is set */
     struct cdt_timer past; /* set with a deadline that was over already */
     struct cdt_timer expired; /* to be run in this turn */
-    unsigned levels;          /* those with a bit in `used` */
+    struct cdt_timer *opened; /* a slot whose timers are on their way to lower levels; or NULL */
+    unsigned levels;          /* bitmap of those with a bit in `used` */
     uint64_t used[WHEEL_LEVELS];
     struct cdt_timer slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
 void wheel_init(struct wheel *wheel, uint64_t now);
 
-/* Appends all timers that are due at `now` to `expired`, in order. */
+/* Appends all timers that are due at `now` to `expired`, in order. Where very many have to be moved
+ * before, it does a part, and wheel_is_due() remains true. */
 void wheel_advance(struct wheel *wheel, uint64_t now);
 
 /* Appends the list `past` to `expired`. */
@@ -75,15 +77,17 @@ static inline uint64_t wheel_tick_of(uint64_t deadline)
     return (deadline + (1u << WHEEL_TICK_BITS) - 1) >> WHEEL_TICK_BITS;
 }
 
-static inline void wheel_insert(struct wheel *wheel, struct cdt_timer *timer, uint64_t tick)
+/* The list to which a timer with this tick belongs. */
+static inline struct cdt_timer *wheel_slot(struct wheel *wheel, uint64_t tick)
 {
     /* The lowest bit stands for "level 0" where the two do not differ. */
     unsigned bit = 63u - (unsigned)__builtin_clzll((tick ^ wheel->tick) | 1);
     unsigned level = bit / WHEEL_LEVEL_BITS;
     unsigned slot = (unsigned)(tick >> (level * WHEEL_LEVEL_BITS)) % WHEEL_SLOTS;
 
+    wheel->levels |= 1u << level;
     wheel->used[level] |= UINT64_C(1) << slot;
-    wheel_append(&wheel->slots[level][slot], timer);
+    return &wheel->slots[level][slot];
 }
 
 /* Sets or sets again. A deadline not after `now` puts the timer on the list `past`. */
@@ -104,7 +108,7 @@ static inline void wheel_set(struct wheel *wheel, struct cdt_timer *timer, uint6
     tick = wheel_tick_of(deadline);
     if (tick < wheel->earliest)
         wheel->earliest = tick;
-    wheel_insert(wheel, timer, tick);
+    wheel_append(wheel_slot(wheel, tick), timer);
 }
 
 #endif

@@ -367,12 +367,32 @@ static void test_link_local(void **state)
     expect_in_namespace(link_local);
 }
 
+/* A read stops at the urgent mark: what lies behind it is read all the same. The urgent byte itself is
+ * not part of the stream. */
+static void test_urgent(void **state)
+{
+    (void)state;
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe = {0};
+    int peer = test_flow(reactor, 't', NULL, &probe);
+    cdt_flow_pause(probe.flow);
+    test_send(peer, "before", 6);
+    assert_int_equal(send(peer, "!", 1, MSG_OOB), 1);
+    test_send(peer, "behind", 6);
+    settle(reactor);
+    cdt_flow_resume(probe.flow);
+    until(reactor, probe.length >= 12);
+    assert_true(probe_has(&probe, "beforebehind", 12));
+    close(peer);
+    test_end(reactor, &probe, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         flow_test(test_options),    flow_test(test_source), flow_test(test_fastopen),
         flow_test(test_v6),         flow_test(test_adopt),  flow_test(test_vanished),
-        flow_test(test_link_local),
+        flow_test(test_link_local), flow_test(test_urgent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

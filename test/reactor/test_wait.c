@@ -178,6 +178,23 @@ static void alarm_is_set_only_when_needed(void **state)
     cdt_timer_cancel(&timer);
 }
 
+/* One that takes the processor long to wake up from is followed by a short one, in the same turn
+ * unless the step has an end. */
+static void long_sleep_ends_early(void **state)
+{
+    struct cdt_timer timer = {.fn = on_timer};
+
+    (void)state;
+    timer_takes(5 * CDT_MS);
+    assert_int_equal(settime_calls, 2);
+    cdt_timer_set(reactor, &timer, 5 * CDT_MS);
+    assert_int_equal(cdt_reactor_step(reactor, CDT_NEVER), 1);
+    assert_int_equal(settime_calls, 4);
+    cdt_timer_set(reactor, &timer, 500 * CDT_US);
+    assert_int_equal(cdt_reactor_step(reactor, CDT_NEVER), 1);
+    assert_int_equal(settime_calls, 5);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, support_teardown)
 
 int main(void)
@@ -185,7 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(no_timerfd),   TEST(timerfd_cannot_be_set),         TEST(neither_timerfd_nor_pwait2),
         TEST(no_pwait2),    TEST(failing_wait_ends_run),         TEST(interrupted_wait_goes_on),
-        TEST(making_fails), TEST(alarm_is_set_only_when_needed),
+        TEST(making_fails), TEST(alarm_is_set_only_when_needed), TEST(long_sleep_ends_early),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "reactor/wheel.h"
 #include "test/reactor/support.h"
 
+#define TICK   (UINT64_C(1) << WHEEL_TICK_BITS)
 #define TIMERS 300
 #define ROUNDS 20000
 
@@ -27,7 +28,7 @@ static uint64_t random_bits(unsigned bits)
 
 static uint64_t tick_of(uint64_t deadline)
 {
-    return (deadline + 8191) / 8192;
+    return (deadline + TICK - 1) / TICK;
 }
 
 static void set(unsigned i)
@@ -39,7 +40,7 @@ static void set(unsigned i)
         deadline = now - random_bits(20) % now;
         break;
     case 1: /* many in the same tick */
-        deadline = now + 8192 * (1 + random_bits(3));
+        deadline = now + TICK * (1 + random_bits(3));
         break;
     default:
         deadline = now + random_bits((unsigned)rand() % 46);
@@ -75,7 +76,7 @@ static int first_due(void)
     for (unsigned i = 0; i < TIMERS; i++) {
         if (!models[i].deadline)
             continue;
-        if (!models[i].past && tick_of(models[i].deadline) > now / 8192)
+        if (!models[i].past && tick_of(models[i].deadline) > now / TICK)
             continue;
         if (first < 0 || before(i, (unsigned)first))
             first = (int)i;
@@ -110,7 +111,7 @@ static void check_next(void)
         if (models[i].deadline && !models[i].past && tick_of(models[i].deadline) < earliest)
             earliest = tick_of(models[i].deadline);
     if (earliest != UINT64_MAX)
-        assert_true(wheel_next(&wheel) <= earliest * 8192);
+        assert_true(wheel_next(&wheel) <= earliest * TICK);
 }
 
 static void random_operations(void **state)
@@ -149,7 +150,7 @@ static void lone_timer_needs_one_turn(void **state)
         wheel_init(&wheel, now);
         wheel_set(&wheel, &timer, now + delay, now);
         now = wheel_next(&wheel);
-        assert_true(now >= 123456789 + delay && now < 123456789 + delay + 8192);
+        assert_true(now >= 123456789 + delay && now < 123456789 + delay + TICK);
         wheel_advance(&wheel, now);
         assert_ptr_equal(wheel_pop(&wheel), &timer);
         assert_null(wheel_pop(&wheel));
@@ -171,12 +172,44 @@ static void endless_deadline_is_kept(void **state)
     assert_non_null(timer.next);
 }
 
+/* So many timers in one slot that they reach lower levels only in several turns, some of them with
+ * the same tick, and set meanwhile: the order remains. */
+static void full_slot_is_opened_in_parts(void **state)
+{
+    enum { MANY = 50000 };
+    struct cdt_timer *many = calloc(MANY + 1, sizeof *many), *timer, *last = NULL;
+    uint64_t start = TICK << 18;
+    unsigned parts = 0, popped = 0;
+
+    (void)state;
+    assert_non_null(many);
+    now = TICK;
+    wheel_init(&wheel, now);
+    for (unsigned i = 0; i < MANY; i++)
+        wheel_set(&wheel, &many[i], start + TICK * (i % 1000), now);
+    now = start + 100;
+    for (; wheel_is_due(&wheel, now); parts++) {
+        wheel_advance(&wheel, now);
+        if (parts == 0)
+            wheel_set(&wheel, &many[MANY], start + TICK * 500, now);
+    }
+    assert_true(parts > 3);
+    for (now = start + TICK * 1000; wheel_is_due(&wheel, now);)
+        wheel_advance(&wheel, now);
+    for (; (timer = wheel_pop(&wheel)); last = timer, popped++)
+        assert_true(!last || timer->deadline > last->deadline ||
+                    (timer->deadline == last->deadline && timer > last));
+    assert_int_equal(popped, MANY + 1);
+    free(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_operations),
         cmocka_unit_test(lone_timer_needs_one_turn),
         cmocka_unit_test(endless_deadline_is_kept),
+        cmocka_unit_test(full_slot_is_opened_in_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
