@@ -98,6 +98,7 @@ int cdt_flow_adopt(struct cdt_reactor *reactor, int fd, const struct cdt_flow_op
         flow_config_put(config);
         return result;
     }
+    socket_take_over(fd);
     flow_schedule(*flow);
     return 0;
 }

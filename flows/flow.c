@@ -109,13 +109,13 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
         flags |= FLOW_SHORT_READS;
     set_peer(flow, peer);
     if (carrier->fd >= 0) {
-        int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd,
-                                       EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
+        uint32_t events = FLOW_EVENTS_READ | (connecting ? FLOW_EVENTS_WRITE : 0);
+        int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd, events);
         if (error) {
             flow_free(hub, flow, handler->user_size);
             return error;
         }
-        flags |= FLOW_REGISTERED;
+        flags |= FLOW_REGISTERED | (connecting ? FLOW_ARMED : 0);
     }
     flow->flags |= flags;
     list_append(config->server ? server_flows(config->server) : &hub->flows, &flow->link);

@@ -4,6 +4,7 @@
 #define FLOWS_INTERNAL_H
 
 #include <errno.h>
+#include <sys/epoll.h>
 
 #include <conduit/server.h>
 
@@ -127,6 +128,11 @@ void flow_config_put(struct flow_config *config);
 
 /* ---- the flow -------------------------------------------------------------------------------- */
 
+/* What descriptors of flows are registered for. Writing is added when the carrier has first refused
+ * to take all: a fresh socket is always writable, and to be told so would cost each connection an
+ * event, and many a turn. */
+enum { FLOW_EVENTS_READ = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET, FLOW_EVENTS_WRITE = EPOLLOUT };
+
 /* Flags of a flow. */
 enum {
     FLOW_READABLE = 1 << 0, /* the carrier may have something to read */
@@ -156,6 +162,7 @@ enum {
     FLOW_LAYERED = 1 << 22,
     FLOW_QUEUED = 1 << 23,
     FLOW_NO_READER = 1 << 24, /* the handler has no on_read */
+    FLOW_ARMED = 1 << 26,     /* the descriptor is registered for writing too */
     FLOW_SPLICED = 1 << 25    /* what it reads goes through a pipe: flows/splice.c */
 };
 
@@ -450,6 +457,9 @@ int socket_shutdown(struct cdt_carrier *carrier);
 int socket_connected(struct cdt_carrier *carrier);
 void socket_close(struct cdt_carrier *carrier, enum cdt_close_how how);
 size_t socket_unacknowledged(const struct cdt_carrier *carrier);
+/* A socket from elsewhere: exec shall not inherit it, and closing it, or what it accepts, shall neither
+ * block nor reset, as SO_LINGER would have it. */
+void socket_take_over(int fd);
 int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr);
 /* An IPv4 address in IPv6 clothes, as dual-stack sockets have them, becomes an IPv4 address. */
 void socket_unmap(struct cdt_addr *addr);

@@ -188,7 +188,7 @@ int cdt_listen_fd(struct cdt_reactor *reactor, int fd, const struct cdt_server_o
         return error;
     flags = fcntl(fd, F_GETFL);
     server->ops = flags >= 0 && (flags & O_NONBLOCK) ? &nonblocking_ops : &blocking_ops;
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    socket_take_over(fd);
     socket_carrier(server, domain);
     if (domain != AF_UNIX)
         error = tcp_apply_options(fd, &server->config->options);

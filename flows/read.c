@@ -139,7 +139,7 @@ static __attribute__((noinline)) void read_direct(struct cdt_flow *flow, ssize_t
 void flow_on_event(struct cdt_source *source, uint32_t events)
 {
     struct cdt_flow *flow = cdt_container_of(source, struct cdt_flow, source);
-    if (events != (EPOLLIN | EPOLLOUT) || !flow_is_plain(flow, FLOW_WRITABLE)) {
+    if ((events & ~(uint32_t)EPOLLOUT) != EPOLLIN || !flow_is_plain(flow, FLOW_WRITABLE)) {
         flow_look(flow, events);
         return;
     }

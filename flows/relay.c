@@ -4,16 +4,18 @@
 
 #include "flows/internal.h"
 
-enum { FULL_READS = 4 }; /* of the whole buffer, until a direction is spliced */
+/* A direction is bulk, and spliced, once it has this many points: two for each read that fills the
+ * buffer, less one for each that does not. */
+enum { BULK_POINTS = 8 };
 
 struct flow_relay {
     struct cdt_flow *flow[2];
     struct cdt_relay_result result;
     cdt_relay_fn *done;
     void *arg;
-    int open;              /* flows whose on_close has not come */
-    bool kept[2];          /* over, but not freed before the other one is */
-    uint8_t full_reads[2]; /* one after the other */
+    int open;           /* flows whose on_close has not come */
+    bool kept[2];       /* over, but not freed before the other one is */
+    unsigned points[2]; /* of the direction that begins here */
 };
 
 static int index_of(const struct flow_relay *relay, const struct cdt_flow *flow)
@@ -29,22 +31,32 @@ struct cdt_flow *relay_other(const struct cdt_flow *flow)
     return relay->open == 2 ? relay->flow[!index_of(relay, flow)] : NULL;
 }
 
+static uint64_t *passed(struct flow_relay *relay, int index)
+{
+    return index ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b;
+}
+
 void relay_passed(struct cdt_flow *flow, size_t length)
 {
     struct flow_relay *relay = flow->extra->relay;
-    *(index_of(relay, flow) ? &relay->result.bytes_b_to_a : &relay->result.bytes_a_to_b) += length;
+    *passed(relay, index_of(relay, flow)) += length;
 }
 
-/* Bulk is worth a pipe. */
-static void count_reads(struct flow_relay *relay, int index, size_t length)
+static void judge(struct flow_relay *relay, int index, size_t length)
 {
-    relay->full_reads[index]++;
+    unsigned *points = &relay->points[index];
     if (length < FLOW_READ_SIZE) {
-        relay->full_reads[index] = 0;
-    } else if (relay->full_reads[index] == FULL_READS) {
-        relay->full_reads[index] = 0;
+        *points -= *points > 0;
+    } else if ((*points += 2) >= BULK_POINTS) {
+        *points = 0;
         splice_begin(relay->flow[index], relay->flow[!index]);
     }
+}
+
+/* Pauses it, also one that the user has closed: what still comes must not outrun the other one. */
+static void hold(struct cdt_flow *flow)
+{
+    flow->flags |= FLOW_PAUSED;
 }
 
 static void on_read(struct cdt_flow *flow, const void *data, size_t length)
@@ -54,21 +66,22 @@ static void on_read(struct cdt_flow *flow, const void *data, size_t length)
     struct cdt_flow *other = relay->flow[!index];
     size_t hard = other->config->options.hard_limit, unsent = flow_unsent(other);
     size_t room = hard > unsent ? hard - unsent : 0, taken = length < room ? length : room;
-    int result = cdt_flow_write(other, data, taken);
-    if (result == -EPIPE)
+    if (!flow_may_write(other))
         return; /* it is ending, and its on_close says what becomes of us */
+    int result = taken ? cdt_flow_write(other, data, taken) : 0;
     if (result >= 0)
-        relay_passed(flow, taken);
+        *passed(relay, index) += taken;
     if (result >= 0 && taken < length) { /* the rest when it has room */
         result = cdt_flow_unread(flow, (const uint8_t *)data + taken, length - taken);
         other->flags |= FLOW_ABOVE;
-        cdt_flow_pause(flow);
+        hold(flow);
     }
     if (result < 0)
         cdt_flow_abort(other, -ENOMEM, NULL);
     else if (result == 1)
-        cdt_flow_pause(flow);
-    count_reads(relay, index, length);
+        hold(flow);
+    if (length == FLOW_READ_SIZE || relay->points[index])
+        judge(relay, index, length);
 }
 
 static void on_eof(struct cdt_flow *flow)
@@ -97,6 +110,7 @@ static void on_close(struct cdt_flow *flow, int status)
         cdt_flow_abort(other, status, cdt_flow_error(flow));
     else
         cdt_flow_close(other);
+    cdt_flow_resume(other); /* closing it has not, if it was closed before */
 }
 
 static const struct cdt_handler handler = {

@@ -1,6 +1,7 @@
 /* What TCP and Unix stream sockets have in common: reading, writing, closing. recv and send rather
  * than read and write (less work in the kernel); MSG_DONTWAIT, so that a foreign descriptor's
  * O_NONBLOCK need not be touched; MSG_NOSIGNAL, so that SIGPIPE never comes. */
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -65,12 +66,18 @@ size_t socket_unacknowledged(const struct cdt_carrier *carrier)
     return (size_t)bytes;
 }
 
+void socket_take_over(int fd)
+{
+    const struct linger off = {0};
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+}
+
 void socket_unmap(struct cdt_addr *addr)
 {
-    const struct sockaddr_in6 v6 = addr->v6;
-    if (addr->length != sizeof v6 || v6.sin6_family != AF_INET6 ||
-        !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+    if (addr->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&addr->v6.sin6_addr))
         return;
+    const struct sockaddr_in6 v6 = addr->v6;
     addr->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = v6.sin6_port};
     memcpy(&addr->v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof addr->v4.sin_addr);
     addr->length = sizeof addr->v4;

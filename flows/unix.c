@@ -204,6 +204,8 @@ static int arrived(struct unix_state *state, const int *fds, int count)
 
 static void take_arrived(struct unix_state *state, int *fds, int count)
 {
+    if (count == 0)
+        return; /* there may be no array yet */
     if (fds)
         memcpy(fds, state->arrived, sizeof(int) * (size_t)count);
     state->arrived_count -= count;
@@ -419,6 +421,8 @@ int cdt_flow_write_fds(struct cdt_flow *flow, const void *data, size_t length, c
         return -EINVAL;
     if (!is_unix(flow) || flow->top)
         return -ENOTSUP;
+    if (!flow_may_write(flow))
+        return -EPIPE;
     struct unix_state *state = unix_state(&flow->carrier);
     if (!state)
         return -ENOMEM;

@@ -72,10 +72,18 @@ static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, i
  * came, and it is tried again in the next turn. */
 static void fell_short(struct cdt_flow *flow, ssize_t result)
 {
-    if (result == -EINTR)
+    if (result == -EINTR) {
         flow_schedule(flow);
-    else
-        flow->flags &= ~(uint32_t)FLOW_WRITABLE;
+        return;
+    }
+    flow->flags &= ~(uint32_t)FLOW_WRITABLE;
+    if ((flow->flags & (FLOW_REGISTERED | FLOW_ARMED)) != FLOW_REGISTERED)
+        return;
+    int error = reactor_source_modify(flow->config->hub->reactor, &flow->source, flow->carrier.fd,
+                                      FLOW_EVENTS_READ | FLOW_EVENTS_WRITE);
+    if (error)
+        flow_end(flow, error, NULL);
+    flow->flags |= FLOW_ARMED;
 }
 
 static bool is_failure(ssize_t result)
@@ -599,8 +607,9 @@ void flow_drop_output(struct cdt_flow *flow, int status)
 void flow_call_written(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
-    struct flow_segment *segment;
-    while (flow->extra && (segment = segment_take(&flow->extra->done))) {
+    struct flow_segment *done = flow->extra->done, *segment;
+    flow->extra->done = NULL; /* what the callbacks write is for the next turn */
+    while ((segment = segment_take(&done))) {
         flow_enter_callback(hub);
         segment->written(segment->arg, segment->status);
         flow_leave_callback(hub);

@@ -33,6 +33,9 @@ int reactor_turn(struct cdt_reactor *reactor, uint64_t timeout);
 int reactor_source_add(struct cdt_reactor *reactor, struct cdt_source *source, int fd,
                        uint32_t events);
 void reactor_source_remove(struct cdt_reactor *reactor, int fd);
+/* Another epoll mask. With EPOLLET what is ready already is reported once more. */
+int reactor_source_modify(struct cdt_reactor *reactor, struct cdt_source *source, int fd,
+                          uint32_t events);
 
 /* Puts a source on the ready list: its on_event(source, 0) is called in step 7 of this turn, or
  * of the next one if step 7 is running. Does nothing if it is on the list already. There is no

@@ -20,6 +20,14 @@ int reactor_source_add(struct cdt_reactor *reactor, struct cdt_source *source, i
     return epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
+int reactor_source_modify(struct cdt_reactor *reactor, struct cdt_source *source, int fd,
+                          uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = source};
+
+    return epoll_ctl(reactor->epoll_fd, EPOLL_CTL_MOD, fd, &event) ? -errno : 0;
+}
+
 /* Explicitly, and before the close: closing a descriptor leaves it in the epoll set for as long
  * as a duplicate of it lives, here or in a child. */
 void reactor_source_remove(struct cdt_reactor *reactor, int fd)

@@ -17,6 +17,7 @@
  * by a short one. */
 #define LONG_SLEEP (1 * CDT_MS)
 #define EARLY      (100 * CDT_US)
+#define WAKE_UP    (1 * CDT_US) /* the least that it takes */
 
 #define POLLS_FOR_EACH_LOOK_AT_THE_CLOCK 4
 
@@ -44,7 +45,7 @@ static inline bool arm(struct cdt_reactor *reactor, uint64_t time, bool early)
 static bool snooze(struct cdt_reactor *reactor)
 {
     return reactor->alarm_is_early && reactor->alarm_tick == reactor->wheel.earliest &&
-           arm(reactor, wheel_next(&reactor->wheel), false);
+           arm(reactor, wheel_next(&reactor->wheel) - WAKE_UP, false);
 }
 
 static void on_alarm(struct cdt_source *source, uint32_t events)
@@ -80,7 +81,7 @@ static bool set_alarm(struct cdt_reactor *reactor)
 
     if (time <= now || (reactor->alarm_fd < 0 && !make_alarm(reactor)))
         return false;
-    return arm(reactor, early ? time - EARLY : time, early);
+    return arm(reactor, time - (early ? EARLY : WAKE_UP), early);
 }
 
 __attribute__((noinline)) /* it would spoil the short path of reactor_turn() */

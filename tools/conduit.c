@@ -1,4 +1,5 @@
 /* The program: finds the command, reads its options, runs it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ static int print_help(const struct command *command)
 {
     print_usage(command);
     if (fflush(stdout) != 0)
-        return complain("standard output", "cannot be written");
+        return complain("standard output", cdt_strerror(-errno));
     return EXIT_DONE;
 }
 
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
     struct settings settings = {.drain = 10 * CDT_SECOND};
     occupy_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* until there is something to count */
     signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of its write */
     if (argc < 2)
         return misuse("no command", "%s", known);

@@ -130,9 +130,7 @@ int connect_run(struct settings *settings)
     int status = targets_read(settings, text, false, &connection.targets);
     if (status)
         return status;
-    status = targets_check(text, connection.targets.endps[0], false);
-    if (status == 0)
-        status = setup(settings, &connection.reactor, &connection.context);
+    status = setup(settings, &connection.reactor, &connection.context);
     if (status == 0) {
         status = run();
         teardown(connection.reactor, connection.context);

@@ -38,13 +38,13 @@ static struct demo {
     struct cdt_endp *target;
     struct lane *first, *lane, *end;
     unsigned clients; /* not yet closed */
-    bool over;        /* the lane's time is up */
+    bool over;        /* the lane's time is up, or it failed */
     bool terminal, interrupted;
     bool finished; /* what the end of the reactor still tells is no news */
     uint64_t random;
     struct cdt_timer clock, progress;
     struct cdt_deferred next;
-    struct cdt_signal term, interrupt;
+    struct cdt_signal term, interrupt, hangup, user;
     char folder[64], path[96], abstract[64];
 } demo;
 
@@ -74,7 +74,7 @@ struct client {
 };
 
 static void start_client(void);
-static void lane_stop(void);
+static void lane_wind_up(void);
 
 static void send_message(struct cdt_flow *flow, struct client *client)
 {
@@ -126,10 +126,10 @@ static void client_close(struct cdt_flow *flow, int status)
     else
         demo.lane->connections++;
     demo.clients--;
-    if (!demo.over)
+    if (demo.over || demo.lane->errors)
+        lane_wind_up();
+    else
         start_client();
-    else if (demo.clients == 0)
-        lane_stop();
 }
 
 static const struct cdt_handler client_handler = {
@@ -164,16 +164,24 @@ static const struct cdt_handler echo_handler = {
 
 static void lane_begin(void);
 
+static void lane_fail(const char *why)
+{
+    count_error(why);
+    lane_wind_up();
+}
+
 static void on_listen(struct cdt_server *server, int status, const char *text)
 {
     if (demo.finished)
         return;
     if (status == -EADDRNOTAVAIL || status == -EAFNOSUPPORT)
         demo.lane->missing = cdt_strerror(status);
-    else if (status || cdt_server_endp(server, &demo.target) != 0)
-        count_error(status ? text : "the server's endpoint cannot be read");
-    else
+    else if (status)
+        count_error(text);
+    else if (cdt_server_endp(server, &demo.target) == 0)
         lane_begin();
+    else
+        lane_fail("the server's endpoint cannot be read");
 }
 
 static void on_error(struct cdt_server *server, int status, const char *text,
@@ -196,7 +204,7 @@ static void on_stopped(struct cdt_server *server)
         count_error("more connections were active than allowed");
     if (!demo.lane->missing && counters.closed != demo.lane->connections)
         count_error("the server counts other connections than its clients");
-    cdt_defer(demo.reactor, &demo.next);
+    lane_wind_up();
 }
 
 /* ---- lanes ----------------------------------------------------------------------------------- */
@@ -231,20 +239,27 @@ static void lane_begin(void)
 static void on_clock(struct cdt_timer *timer)
 {
     (void)timer;
-    demo.over = true;
-    if (demo.clients == 0)
-        lane_stop();
+    lane_wind_up();
 }
 
-static void lane_stop(void)
+/* No more clients. The server stops behind the last; at once if anything failed, as some may wait
+ * for what others hold. */
+static void lane_wind_up(void)
 {
-    demo.lane->elapsed = cdt_reactor_now(demo.reactor) - demo.lane->started;
-    cdt_endp_free(demo.target);
-    demo.target = NULL;
-    if (demo.server)
-        cdt_server_stop(demo.server, 5 * CDT_SECOND);
-    else
+    struct lane *lane = demo.lane;
+    demo.over = true;
+    cdt_timer_cancel(&demo.clock);
+    if (demo.clients && !lane->errors)
+        return;
+    if (lane->elapsed == 0)
+        lane->elapsed = cdt_reactor_now(demo.reactor) - lane->started;
+    if (demo.server) {
+        cdt_server_stop(demo.server, CDT_SECOND);
+    } else if (demo.clients == 0) {
+        cdt_endp_free(demo.target);
+        demo.target = NULL;
         cdt_defer(demo.reactor, &demo.next);
+    }
 }
 
 static void lane_listen(struct lane *lane)
@@ -257,6 +272,7 @@ static void lane_listen(struct lane *lane)
         .on_stopped = on_stopped,
     };
     struct cdt_endp *endp;
+    lane->started = cdt_reactor_now(demo.reactor);
     int status = cdt_endp_parse(lane->address, &endp, NULL);
     if (status == 0) {
         status = cdt_serve_endp(demo.context, endp, &options, &echo_handler, &demo.server);
@@ -302,6 +318,10 @@ static void print_lane(const struct lane *lane)
         printf("%-14s not available: %s\n", lane->name, lane->missing);
         return;
     }
+    if (demo.interrupted && lane->elapsed == 0) {
+        printf("%-14s not finished\n", lane->name);
+        return;
+    }
     if (lane->address)
         snprintf(throttled, sizeof throttled, "%" PRIu64, lane->throttled);
     const double seconds = (double)lane->elapsed / (double)CDT_SECOND;
@@ -342,6 +362,17 @@ static void on_term(struct cdt_signal *signal, int number)
     interrupt();
 }
 
+static void on_user(struct cdt_signal *signal, int number)
+{
+    const struct lane *lane = demo.lane;
+    (void)signal, (void)number;
+    if (lane && lane < demo.end)
+        fprintf(stderr,
+                "counters: %s: connections %" PRIu64 ", round trips %" PRIu64 ", bytes %" PRIu64
+                ", errors %" PRIu64 "\n",
+                lane->name, lane->connections, lane->round_trips, lane->bytes, lane->errors);
+}
+
 static int make_folder(void)
 {
     const char *parent = getenv("TMPDIR");
@@ -363,17 +394,27 @@ static void prepare(void)
     demo.clock.fn = on_clock;
     demo.progress.fn = on_progress;
     demo.next.fn = next_lane;
-    demo.term.fn = demo.interrupt.fn = on_term;
+    demo.term.fn = demo.interrupt.fn = demo.hangup.fn = on_term;
+    demo.user.fn = on_user;
     demo.terminal = isatty(STDOUT_FILENO);
 }
 
-static int run(void)
+/* Before there is anything to be left behind. */
+static int catch_signals(void)
 {
     int status = cdt_signal_add(demo.reactor, &demo.term, SIGTERM);
     if (status == 0)
         status = cdt_signal_add(demo.reactor, &demo.interrupt, SIGINT);
     if (status == 0)
-        status = cdt_defer(demo.reactor, &demo.next);
+        status = cdt_signal_add(demo.reactor, &demo.hangup, SIGHUP);
+    if (status == 0)
+        status = cdt_signal_add(demo.reactor, &demo.user, SIGUSR1);
+    return status ? complain("signals", cdt_strerror(status)) : 0;
+}
+
+static int run(void)
+{
+    int status = cdt_defer(demo.reactor, &demo.next);
     if (status == 0 && demo.terminal)
         status = cdt_timer_set(demo.reactor, &demo.progress, progress_interval);
     if (status == 0)
@@ -396,7 +437,9 @@ int demo_run(struct settings *settings)
     if (status)
         return status;
     prepare();
-    status = make_folder();
+    status = catch_signals();
+    if (status == 0)
+        status = make_folder();
     if (status == 0) {
         status = run();
         const int verdict = print_table(lanes);
@@ -405,6 +448,8 @@ int demo_run(struct settings *settings)
     demo.finished = true;
     cdt_signal_remove(&demo.term);
     cdt_signal_remove(&demo.interrupt);
+    cdt_signal_remove(&demo.hangup);
+    cdt_signal_remove(&demo.user);
     teardown(demo.reactor, demo.context);
     cdt_endp_free(demo.target);
     if (*demo.folder)

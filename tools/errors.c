@@ -24,28 +24,30 @@ static int write_line(int fd, const char *line, size_t length)
     return 0;
 }
 
-/* Appends text; bytes that would break the line, or the terminal, as \xHH. */
-static size_t append(char line[LINE], size_t length, const char *text)
+/* Appends text, as far as `most`; bytes that would break the line, or the terminal, as \xHH. */
+static size_t append(char line[LINE], size_t length, size_t most, const char *text)
 {
-    for (; *text && length < LINE - 8; text++) {
+    for (; *text && length < most; text++) {
         const unsigned char byte = (unsigned char)*text;
         if (byte >= ' ' && byte != 127)
             line[length++] = (char)byte;
         else
             length += (size_t)snprintf(line + length, 5, "\\x%02x", byte);
     }
+    if (*text)
+        length += (size_t)snprintf(line + length, 4, "...");
     return length;
 }
 
 static void print_error(const char *what, const char *why)
 {
     char line[LINE];
-    size_t length = append(line, 0, "conduit: ");
+    size_t length = append(line, 0, LINE, "conduit: ");
     if (what) {
-        length = append(line, length, what);
-        length = append(line, length, ": ");
+        length = append(line, length, LINE / 2, what); /* and room for why */
+        length = append(line, length, LINE, ": ");
     }
-    length = append(line, length, why);
+    length = append(line, length, LINE - 8, why);
     line[length++] = '\n';
     (void)!write_line(STDERR_FILENO, line, length);
 }

@@ -11,6 +11,7 @@
 struct listener {
     struct listeners *all;
     const char *text;
+    struct cdt_endp *endp;
     struct cdt_server *server; /* NULL: not yet, or no more */
 };
 
@@ -132,18 +133,32 @@ static int listen_on(struct listeners *all, struct listener *listener)
         .on_stopped = on_stopped,
         .user = listener,
     };
+    if (cdt_serve_endp(all->job->context, listener->endp, &options, all->job->handler,
+                       &listener->server) != 0)
+        return complain(listener->text, cdt_context_error(all->job->context));
+    all->running++;
+    return 0;
+}
+
+/* Of several addresses of a name, the first. */
+static int read_endp(struct listeners *all, struct listener *listener, const char *text)
+{
     struct targets targets;
-    int status = targets_read(settings, listener->text, true, &targets);
+    *listener = (struct listener){.all = all, .text = text};
+    const int status = targets_read(all->job->settings, text, true, &targets);
     if (status)
         return status;
-    status = targets_check(listener->text, targets.endps[0], true);
-    if (status == 0 && cdt_serve_endp(all->job->context, targets.endps[0], &options,
-                                      all->job->handler, &listener->server) != 0)
-        status = complain(listener->text, cdt_context_error(all->job->context));
+    listener->endp = targets.endps[0];
+    targets.endps[0] = NULL;
     targets_free(&targets);
-    if (status == 0)
-        all->running++;
-    return status;
+    return 0;
+}
+
+static void free_listeners(struct listeners *all)
+{
+    for (int i = 0; i < all->count; i++)
+        cdt_endp_free(all->each[i].endp);
+    free(all->each);
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
@@ -217,11 +232,13 @@ int listeners_run(const struct listeners_job *job)
     all.each = calloc((size_t)job->count, sizeof *all.each);
     if (!all.each)
         return complain("listeners", cdt_strerror(-ENOMEM));
-    int status = catch_signals(&all);
-    for (int i = 0; i < job->count && status == 0; i++) {
-        all.each[i] = (struct listener){.all = &all, .text = job->texts[i]};
+    int status = 0; /* nothing is bound before all texts are known to be good */
+    for (int i = 0; i < job->count && status == 0; i++)
+        status = read_endp(&all, &all.each[i], job->texts[i]);
+    if (status == 0)
+        status = catch_signals(&all);
+    for (int i = 0; i < job->count && status == 0; i++)
         status = listen_on(&all, &all.each[i]);
-    }
     if (status)
         stop_all(&all, 0);
     if (all.running) {
@@ -232,8 +249,8 @@ int listeners_run(const struct listeners_job *job)
     cdt_signal_remove(&all.term);
     cdt_signal_remove(&all.interrupt);
     cdt_signal_remove(&all.user);
-    free(all.each);
-    if (status || !all.listening)
+    free_listeners(&all);
+    if (status || (all.failed && !all.listening))
         return status ? status : EXIT_FAILED;
     fprintf(stderr, "drained: %llu accepted, %llu closed, %llu aborted\n",
             (unsigned long long)all.accepted, (unsigned long long)all.closed,

@@ -2,6 +2,7 @@
  * reactor runs. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,11 @@ static struct cdt_endp *with_address(const struct cdt_endp *endp, const struct c
     return made;
 }
 
+static bool is_other_family(const struct settings *settings, int family)
+{
+    return settings->bind.length && settings->bind.any.sa_family != family;
+}
+
 static int name_error(const char *text, int code)
 {
     if (code == EAI_SYSTEM)
@@ -58,7 +64,9 @@ static int name_error(const char *text, int code)
     return complain(text, why);
 }
 
-static int resolve(struct targets *targets, const struct cdt_endp *endp)
+/* The addresses of a name; only those of --bind's family if `settings` are given. */
+static int resolve(const struct settings *settings, struct targets *targets,
+                   const struct cdt_endp *endp)
 {
     const struct cdt_endp *host = cdt_endp_base(endp);
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -68,10 +76,15 @@ static int resolve(struct targets *targets, const struct cdt_endp *endp)
     if (code)
         return name_error(targets->text, code);
     int status = 0;
+    bool left_out = false;
     for (const struct addrinfo *info = found; info && status == 0; info = info->ai_next) {
         struct cdt_addr addr = {.length = info->ai_addrlen};
         if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
             continue;
+        if (settings && is_other_family(settings, info->ai_family)) {
+            left_out = true;
+            continue;
+        }
         memcpy(&addr.any, info->ai_addr, info->ai_addrlen);
         if (info->ai_family == AF_INET)
             addr.v4.sin_port = htons((uint16_t)host->number);
@@ -85,7 +98,8 @@ static int resolve(struct targets *targets, const struct cdt_endp *endp)
     }
     freeaddrinfo(found);
     if (status == 0 && targets->count == 0)
-        return complain(targets->text, "the name has no IP address");
+        return complain(targets->text, left_out ? "the name has no address of --bind's family"
+                                                : "the name has no IP address");
     return status;
 }
 
@@ -105,7 +119,18 @@ static const char *wrong_path(const struct cdt_endp *endp)
     return NULL;
 }
 
-int targets_check(const char *text, const struct cdt_endp *endp, bool listening)
+/* An inherited descriptor is open, and none of ours. */
+static int check_descriptor(const char *text, int fd)
+{
+    const int flags = fcntl(fd, F_GETFD);
+    if (flags < 0)
+        return complain(text, cdt_strerror(-errno));
+    return flags & FD_CLOEXEC ? complain(text, "this descriptor was not inherited") : 0;
+}
+
+/* Whether the carrier is built in, and can connect, or listen. */
+static int check(const struct settings *settings, const char *text, const struct cdt_endp *endp,
+                 bool listening)
 {
     static const char *const missing[CDT_ENDP_KINDS] = {
         [CDT_ENDP_TLS] = "TLS is not built in",
@@ -121,7 +146,10 @@ int targets_check(const char *text, const struct cdt_endp *endp, bool listening)
         return misuse(text, "an inherited descriptor is only for listening");
     if (listening && endp->kind == CDT_ENDP_UNKNOWN)
         return misuse(text, "an unknown endpoint");
-    return 0;
+    if (!listening && endp->kind == CDT_ENDP_TCP &&
+        is_other_family(settings, endp->addr.any.sa_family))
+        return misuse(text, "the address of --bind is of another family");
+    return endp->kind == CDT_ENDP_FD ? check_descriptor(text, (int)endp->number) : 0;
 }
 
 /* What was wrong with a text: an URI, or where it went wrong. */
@@ -165,6 +193,11 @@ int targets_read(const struct settings *settings, const char *text, bool listeni
     int status = cdt_endp_parse(text, &endp, &error);
     if (status)
         return text_error(text, status, &error);
+    status = settings->command->bit == RESOLVE ? 0 : check(settings, text, endp, listening);
+    if (status) {
+        cdt_endp_free(endp);
+        return status;
+    }
     const struct cdt_endp *base = cdt_endp_base(endp);
     if (base->kind != CDT_ENDP_HOST) {
         append(targets, endp);
@@ -172,7 +205,7 @@ int targets_read(const struct settings *settings, const char *text, bool listeni
     }
     if (listening && base->name_length == 0)
         return listen_anywhere(settings, targets, endp);
-    status = resolve(targets, endp);
+    status = resolve(listening ? NULL : settings, targets, endp);
     cdt_endp_free(endp);
     if (status)
         targets_free(targets);

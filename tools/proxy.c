@@ -116,9 +116,7 @@ int proxy_run(struct settings *settings)
     int status = targets_read(settings, text, false, &proxy.targets);
     if (status)
         return status;
-    status = targets_check(text, proxy.targets.endps[0], false);
-    if (status == 0)
-        status = setup(settings, &job.reactor, &job.context);
+    status = setup(settings, &job.reactor, &job.context);
     if (status == 0) {
         proxy.context = job.context;
         status = listeners_run(&job);

@@ -83,14 +83,11 @@ struct targets {
     struct cdt_endp *endps[64]; /* more addresses than any name should have are left out */
 };
 
-/* Reads and resolves. 0, or an exit status after one line of error. */
+/* Reads, checks that the command can use it (`resolve` takes any), and resolves. 0, or an exit
+ * status after one line of error. */
 int targets_read(const struct settings *settings, const char *text, bool listening,
                  struct targets *targets);
 void targets_free(struct targets *targets);
-
-/* Checks that the carrier is built in, and usable to connect, or to listen. 0, or EXIT_USAGE after
- * one line of error. */
-int targets_check(const char *text, const struct cdt_endp *endp, bool listening);
 
 /* ---- listeners: what serve and proxy share --------------------------------------------------- */
 

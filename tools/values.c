@@ -59,7 +59,7 @@ static bool read_size(const char *value, uint64_t *bytes)
     static const char units[] = "KMG";
     if (!read_digits(&value, INT64_MAX, bytes))
         return false;
-    const char *unit = *value ? strchr(units, *value & ~32) : NULL;
+    const char upper = (char)(*value & ~32), *unit = upper ? strchr(units, upper) : NULL;
     if (unit) {
         const unsigned shift = 10 * (unsigned)(unit - units + 1);
         if (*bytes > (uint64_t)INT64_MAX >> shift)

@@ -134,7 +134,7 @@ CDT_API int cdt_unix_connect(struct cdt_reactor *reactor, const struct cdt_addr 
 
 /* Makes a flow of a connected stream socket of yours (socketpair, inherited, accepted elsewhere).
  * The flow owns the descriptor once this returned 0. Its O_NONBLOCK flag is neither needed nor
- * changed. Errors: -EINVAL, -ENOMEM, -ENOTSOCK, -EPROTOTYPE (not a stream), -ENOTCONN, -EEXIST. */
+ * changed; it becomes close-on-exec, and SO_LINGER is switched off: a close must not block. Errors: -EINVAL, -ENOMEM, -ENOTSOCK, -EPROTOTYPE (not a stream), -ENOTCONN, -EEXIST. */
 CDT_API int cdt_flow_adopt(struct cdt_reactor *reactor, int fd,
                            const struct cdt_flow_options *options,
                            const struct cdt_handler *handler, struct cdt_flow **flow);
@@ -328,7 +328,11 @@ typedef void cdt_relay_fn(struct cdt_flow *a, struct cdt_flow *b,
  * other deliver what it has and then closes it. Bytes read before must be handed back
  * (cdt_flow_unread) first. Either may still be connecting. Idle time is counted for both together.
  * From here on the flows belong to the relay; cdt_flow_abort and cdt_flow_close on either may still
- * be called. Errors: -EINVAL, -ENOMEM, -EPIPE (either is closing or closed), -EALREADY. */
+ * be called.
+ * Bulk between TCP and Unix sockets without layers goes through pipes, uncopied (splice(2)), if SIGPIPE
+ * is ignored in this process when the bulk begins (it must stay so until the relay is over) and
+ * the sockets are O_NONBLOCK; else it is copied. A direction holds a pipe (two descriptors) only while bytes
+ * wait in it; the reactor keeps up to four for the next ones. Errors: -EINVAL, -ENOMEM, -EPIPE (either is closing or closed), -EALREADY. */
 CDT_API int cdt_flow_relay(struct cdt_flow *a, struct cdt_flow *b, cdt_relay_fn *done, void *arg);
 
 #ifdef __cplusplus

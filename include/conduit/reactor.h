@@ -13,7 +13,7 @@
  *   4. events of descriptors, at most one call for each watch
  *   5. posts, in the order in which they were posted
  *   6. timers that are due: those that were set with no delay since the last turn's step 3, in the
- *      order of setting; then the others in the order of their deadlines' ticks (8.192 us), and
+ *      order of setting; then the others in the order of their deadlines' ticks (1.024 us), and
  *      within a tick in the order of setting
  *   7. deferred calls and flows that have more to do, those that were there when this step began
  * A timer set with no delay and a call deferred in step 7 come in the next turn, after its events:

@@ -66,6 +66,7 @@ enum { MAX_ERRORS = 12 };
     F(malloc, ENOMEM)                                                                       \
     F(open, EMFILE, ENFILE, ENOENT, EACCES)                                                 \
     F(openat, EMFILE, ENFILE, ENOENT)                                                       \
+    F(pipe2, EMFILE, ENFILE)                                                                \
     F(poll, EINTR, ENOMEM)                                                                  \
     F(pthread_atfork, ENOMEM)                                                               \
     F(read, EINTR, EIO)                                                                     \
@@ -78,6 +79,7 @@ enum { MAX_ERRORS = 12 };
     F(shutdown, ENOTCONN)                                                                   \
     F(sigaction, EINVAL)                                                                    \
     F(socket, EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES)                                      \
+    F(splice, EINTR, EPIPE, ECONNRESET, EINVAL, ENOMEM)                                     \
     F(syscall, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM)                                       \
     F(timer_create, EAGAIN, ENOMEM)                                                         \
     F(timer_delete, EINVAL)                                                                 \
@@ -206,6 +208,7 @@ PLAIN(getsockname, (int fd, struct sockaddr *addr, socklen_t *length), (fd, addr
 PLAIN(getsockopt, (int fd, int level, int name, void *value, socklen_t *length),
       (fd, level, name, value, length))
 PLAIN(listen, (int fd, int backlog), (fd, backlog))
+PLAIN(pipe2, (int fd[2], int flags), (fd, flags))
 PLAIN(poll, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
 PLAIN(setsockopt, (int fd, int level, int name, const void *value, socklen_t length),
       (fd, level, name, value, length))
@@ -223,6 +226,14 @@ PLAIN(timerfd_settime, (int fd, int flags, const struct itimerspec *value, struc
       (fd, flags, value, old))
 PLAIN(unlinkat, (int folder, const char *path, int flags), (folder, path, flags))
 PLAIN(waitid, (idtype_t type, id_t id, siginfo_t *info, int options), (type, id, info, options))
+
+ssize_t __real_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
+ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
+ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags)
+{
+    FAIL_AT(splice);
+    return __real_splice(in, in_at, out, out_at, length, flags);
+}
 
 /* ---- those with a variable number of arguments: the library never gives more than one, or two ------- */
 

@@ -310,12 +310,42 @@ static void test_connecting(void **state)
     test_end(reactor, &probe, 1);
 }
 
+struct chain {
+    struct probe *probe;
+    int called;
+};
+
+static void write_again(void *arg, int status)
+{
+    struct chain *chain = arg;
+    assert_int_equal(status, 0);
+    if (++chain->called < 5)
+        assert_int_equal(cdt_flow_write_nodelay(chain->probe->flow, "x", 1, write_again, chain), 0);
+}
+
+/* A callback that writes the next piece is not called again in the same turn: others have theirs. */
+static void test_chain(void **state)
+{
+    (void)state;
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe[2] = {{0}};
+    struct chain chain = {.probe = &probe[0]};
+    test_flows(reactor, 'u', NULL, probe);
+    write_again(&chain, 0);
+    for (int turn = 1; turn < 5; turn++) {
+        assert_int_equal(chain.called, turn);
+        cdt_reactor_step(reactor, 0);
+    }
+    until(reactor, chain.called == 5 && probe[1].length == 4);
+    test_end(reactor, probe, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         flow_test(test_at_once),      flow_test(test_queued),     flow_test(test_lost),
         flow_test(test_refused),      flow_test(test_acts),       flow_test(test_layers),
-        flow_test(test_layers_abort), flow_test(test_connecting),
+        flow_test(test_layers_abort), flow_test(test_connecting), flow_test(test_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

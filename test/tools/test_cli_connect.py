@@ -156,9 +156,13 @@ def test_connect_timeout():
 
 def test_wrong_family_of_source():
     with Server("serve", "tcp:127.0.0.1:0") as server:
-        done = expect(["connect", "--bind", "::1", server.tcp()], 1, None, "")
-        equal(done.stderr.count(b"\n"), 1)
+        why = "the address of --bind is of another family"
+        expect(["connect", "--bind", "::1", server.tcp()], 2, f"{server.tcp()}: {why}", "")
+        expect(["proxy", "--bind", "::1", "tcp:0", server.tcp()], 2, f"{server.tcp()}: {why}", "")
         expect(["connect", "--bind", "127.0.0.1", server.tcp()], 0, "", b"x", input=b"x")
+        # Of a name's addresses, those of the other family are left out.
+        name = f"tcp:localhost:{server.port()}"
+        expect(["connect", "--bind", "127.0.0.1", name], 0, "", b"x", input=b"x")
         done = expect(["connect", "--bind", "192.0.2.1", server.tcp()], 1, None, "")
         equal(done.stderr.count(b"\n"), 1)
 

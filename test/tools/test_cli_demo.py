@@ -51,17 +51,32 @@ def test_progress_on_a_terminal():
     check_table(text.replace("\r\n", "\n").rpartition("\r\x1b[K")[2])
 
 
-def test_interrupted():
+def interrupt(number):
     with folder() as path:
         child = subprocess.Popen([CONDUIT, "demo"], env=os.environ | {"TMPDIR": path},
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         while not os.listdir(path):
             equal(child.poll(), None)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         out, err = child.communicate(timeout=PATIENCE)
         equal((child.returncode, err), (1, b""))
         check(b"carrier" in out, out)
         equal(os.listdir(path), [])
+
+
+def test_interrupted():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        interrupt(number)
+
+
+def test_too_few_descriptors():
+    """Clients that wait hold what the server needs: it fails, but soon, and in order."""
+    done = run("demo", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30)))
+    equal(done.returncode, 1)
+    lines = done.stdout.decode().splitlines()
+    equal(len(lines), 1 + len(CARRIERS))
+    check(all("not available" in line or 0 < int(line.split()[-1]) < 100 for line in lines[1:-1]), lines)
+    equal(lines[-1].split()[-1], "0", lines)
 
 
 def test_full_disk():
@@ -70,4 +85,5 @@ def test_full_disk():
 
 
 if __name__ == "__main__":
-    main(test_table, test_progress_on_a_terminal, test_interrupted, test_full_disk)
+    main(test_table, test_progress_on_a_terminal, test_interrupted, test_too_few_descriptors,
+         test_full_disk)

@@ -56,6 +56,7 @@ def test_fd_of_a_unix_socket():
 def test_fd_that_is_no_listener():
     expect(["serve", "fd:0"], 1, "fd:0: socket operation on non-socket", "")
     expect(["serve", "fd:99"], 1, "fd:99: bad file descriptor", "")
+    expect(["serve", "tcp:127.0.0.1:0", "fd:3"], 1, "fd:3: this descriptor was not inherited", "")
 
 
 def test_systemd():

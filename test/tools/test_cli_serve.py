@@ -95,6 +95,20 @@ def test_all_listeners_or_none():
         expect(["serve", f"unix:{path}/s", "tcp:x"], 2)
         expect(["serve", f"unix:{path}/s", f"unix:{path}/s"], 1)
         equal(os.listdir(path), [])
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(f"{path}/s")
+        expect(["serve", f"unix:{path}/s", "tcp:x"], 2)  # nothing was tried, not even the first
+        equal(os.listdir(path), ["s"])
+
+
+def test_stopped_while_it_starts():
+    """SIGTERM before the program can tell of its listeners is an orderly end, or the kernel's."""
+    for i in range(40):
+        with Server("serve", "tcp:127.0.0.1:0", listeners=0) as server:
+            time.sleep(i * 0.0001)  # each time elsewhere
+            server.signal(signal.SIGTERM)
+            endings = [(-signal.SIGTERM, ""), (0, "drained: 0 accepted, 0 closed, 0 aborted\n")]
+            check(server.wait() in endings)
 
 
 def test_output_that_cannot_be_written():

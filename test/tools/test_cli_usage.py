@@ -41,6 +41,8 @@ def test_commands():
     expect(["--version"], 2, f"--version: {known}", "")
     expect(["a\nb\x1b"], 2, f"a\\x0ab\\x1b: {known}", "")
     expect([""], 2, f": {known}", "")
+    said = run("x" * 9000).stderr.decode()
+    check(said.endswith(f"xxx...: {known}\n") and len(said) < 4096, said)  # the reason is all there
 
 
 def test_arguments():
@@ -72,7 +74,8 @@ BAD_VALUES = [
     ("serve", "--timeout", ["x"], SECONDS),
     ("serve", "--handshake-timeout", ["x"], SECONDS),
     ("connect", "--connect-timeout", ["x", "--"], SECONDS),
-    ("serve", "--source", ["-1", "", "K", "1T", "1KK", "9223372036854775808", "9007199254740992K"], BYTES),
+    ("serve", "--source", ["-1", "", "K", "1T", "1KK", "9223372036854775808", "9007199254740992K",
+                           "5 "], BYTES),
     ("serve", "--keepalive", ["1", "1,2", "0,1,1", "1,0,1", "1,1,0", "1,1,128", "32768,1,1", "1,1,1,1",
                               "1,1,1 ", "a,b,c"], KEEPALIVE),
     ("serve", "--bind", ["", "localhost", "1.2.3", "nosuchif0", "[::1]", "x" * 300], BIND),
@@ -140,6 +143,9 @@ def test_not_built_in():
     expect(["serve", "vchan:1/x"], 2, "vchan:1/x: vchan is not built in", "")
     expect(["connect", "http://localhost/"], 2,
            "http://localhost/: names are not resolved in this build", "")
+    # No name is looked up for what is not there.
+    for command in (["serve"], ["connect"], ["proxy", "tcp:0"]):
+        expect([*command, "tls:host.invalid:1"], 2, "tls:host.invalid:1: TLS is not built in", "")
 
 
 def test_endpoints():
