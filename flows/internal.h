@@ -243,6 +243,9 @@ void flow_opened(struct cdt_flow *flow);
  */
 void flow_end(struct cdt_flow *flow, int status, const char *text);
 
+/* Bytes of the user's area. */
+size_t flow_user_size(const struct cdt_flow *flow);
+
 /* From now on this handler is called. */
 void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler);
 
@@ -349,33 +352,43 @@ int segment_copy(struct flow_hub *hub, struct flow_segment **tail, const struct 
 
 /* ---- write.c --------------------------------------------------------------------------------- */
 
-/* Bytes accepted and not yet handed to the carrier: queue, early writes and cork. */
-size_t flow_unsent(const struct cdt_flow *flow);
 /* Sends what the cork holds, and empties it. */
 void cork_flush(struct flow_hub *hub);
 /* Forgets what the cork holds for this flow. */
 void cork_drop(struct cdt_flow *flow);
+/* The layers are open: what was written before goes through them. */
+void flow_send_early(struct cdt_flow *flow);
+/* Bytes that the user has been told are taken could not be sent: the flow ends. */
+void flow_send_failed(struct cdt_flow *flow, int status);
+
+/* ---- output.c -------------------------------------------------------------------------------- */
+
+/* Bytes accepted and not yet handed to the carrier: queue, early writes and cork. */
+size_t flow_unsent(const struct cdt_flow *flow);
+/* Whether on_writable is owed and due. */
+bool flow_writable_due(const struct cdt_flow *flow);
+size_t flow_parts_length(const struct iovec *parts, int count);
 /* To the carrier, the rest to the queue. 0 or a negative code that ends the flow. */
 int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count);
+/* So many bytes were put into the queue. */
+void flow_queue_grew(struct cdt_flow *flow, size_t length);
+/* Puts a segment with a pipe behind what is queued, and sends. Outside of callbacks only. */
+void flow_enqueue_pipe(struct cdt_flow *flow, struct flow_segment *segment);
 /* Sends the queue as far as the carrier takes it, then our end of stream if it is wanted. */
 void flow_drain(struct cdt_flow *flow);
+/* A segment was sent, or never will be: its callback is called from the ready list. */
+void flow_segment_done(struct cdt_flow *flow, struct flow_segment *segment, int status);
+/* Calls the callbacks of what was written. */
+void flow_call_written(struct cdt_flow *flow);
+/* A write failed: no more writing, reading comes first, then the end. */
+void flow_write_failed(struct cdt_flow *flow, int status);
+/* Throws all output away; the callbacks get `status`. */
+void flow_drop_output(struct cdt_flow *flow, int status);
 /* Our end of stream: through the layers, and to the carrier after the queue. Ends the flow if the
  * peer has ended its stream too. */
 void flow_end_stream(struct cdt_flow *flow);
 /* The carrier's part of it, if it is wanted and the queue is empty. */
 void flow_try_fin(struct cdt_flow *flow);
-/* The layers are open: what was written before goes through them. */
-void flow_send_early(struct cdt_flow *flow);
-/* A write failed: no more writing, reading comes first, then the end. */
-void flow_write_failed(struct cdt_flow *flow, int status);
-/* Puts a segment with a pipe behind what is queued, and sends. Outside of callbacks only. */
-void flow_enqueue_pipe(struct cdt_flow *flow, struct flow_segment *segment);
-/* Whether on_writable is owed and due. */
-bool flow_writable_due(const struct cdt_flow *flow);
-/* Throws all output away; the callbacks get `status`. */
-void flow_drop_output(struct cdt_flow *flow, int status);
-/* Calls the callbacks of what was written. */
-void flow_call_written(struct cdt_flow *flow);
 
 /* Around each callback of the user; they are never nested. */
 static inline void flow_enter_callback(struct flow_hub *hub)

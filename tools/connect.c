@@ -2,7 +2,6 @@
  * are tried one after the other. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "tools/tool.h"
@@ -107,8 +106,8 @@ static void on_user(struct cdt_signal *signal, int number)
     uint64_t in, out;
     (void)signal, (void)number;
     stdio_counters(&in, &out);
-    fprintf(stderr, "counters: %s: sent %llu, received %llu\n", connection.targets.text,
-            (unsigned long long)in, (unsigned long long)out);
+    note("counters: %s: sent %llu, received %llu", connection.targets.text, (unsigned long long)in,
+         (unsigned long long)out);
 }
 
 static int run(void)

@@ -367,10 +367,9 @@ static void on_user(struct cdt_signal *signal, int number)
     const struct lane *lane = demo.lane;
     (void)signal, (void)number;
     if (lane && lane < demo.end)
-        fprintf(stderr,
-                "counters: %s: connections %" PRIu64 ", round trips %" PRIu64 ", bytes %" PRIu64
-                ", errors %" PRIu64 "\n",
-                lane->name, lane->connections, lane->round_trips, lane->bytes, lane->errors);
+        note("counters: %s: connections %" PRIu64 ", round trips %" PRIu64 ", bytes %" PRIu64
+             ", errors %" PRIu64,
+             lane->name, lane->connections, lane->round_trips, lane->bytes, lane->errors);
 }
 
 static int make_folder(void)

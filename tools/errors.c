@@ -1,5 +1,6 @@
 /* What the program says: one line an error, lines to standard output, and the library's log. */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,18 @@ static int write_line(int fd, const char *line, size_t length)
         length -= (size_t)written;
     }
     return 0;
+}
+
+/* To standard error, which may be a pipe that nobody reads: the first line that does not fit waits a
+ * moment, those behind it are lost until there is room again. (Room is at least PIPE_BUF.) */
+static void write_error(const char *line, size_t length)
+{
+    enum { PATIENCE = 100 }; /* ms */
+    static bool stalled;
+    struct pollfd poll_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    stalled = poll(&poll_fd, 1, stalled ? 0 : PATIENCE) == 0;
+    if (!stalled)
+        (void)!write_line(STDERR_FILENO, line, length);
 }
 
 /* Appends text, as far as `most`; bytes that would break the line, or the terminal, as \xHH. */
@@ -49,7 +62,7 @@ static void print_error(const char *what, const char *why)
     }
     length = append(line, length, LINE - 8, why);
     line[length++] = '\n';
-    (void)!write_line(STDERR_FILENO, line, length);
+    write_error(line, length);
 }
 
 int complain(const char *what, const char *why)
@@ -79,6 +92,18 @@ void tell(const struct settings *settings, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     print_error(NULL, text);
+}
+
+void note(const char *format, ...)
+{
+    char text[LINE], line[LINE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    const size_t length = append(line, 0, LINE - 8, text);
+    line[length] = '\n';
+    write_error(line, length + 1);
 }
 
 int say(const char *line)

@@ -186,14 +186,12 @@ static void print_counters(const struct listener *listener)
     if (!listener->server || cdt_server_counters(listener->server, &c) != 0)
         return;
     char *endp = bound_text(listener->server);
-    fprintf(stderr,
-            "counters: %s: accepted %llu, active %u, peak %u, closed %llu, aborted %llu, "
-            "refused %llu, shed %llu, throttled %llu, starved %llu, bytes in %llu, out %llu\n",
-            endp ? endp : listener->text, (unsigned long long)c.accepted, c.active, c.peak,
-            (unsigned long long)c.closed, (unsigned long long)c.aborted,
-            (unsigned long long)c.refused, (unsigned long long)c.shed,
-            (unsigned long long)c.throttled, (unsigned long long)c.starved,
-            (unsigned long long)c.bytes_in, (unsigned long long)c.bytes_out);
+    note("counters: %s: accepted %llu, active %u, peak %u, closed %llu, aborted %llu, "
+         "refused %llu, shed %llu, throttled %llu, starved %llu, bytes in %llu, out %llu",
+         endp ? endp : listener->text, (unsigned long long)c.accepted, c.active, c.peak,
+         (unsigned long long)c.closed, (unsigned long long)c.aborted, (unsigned long long)c.refused,
+         (unsigned long long)c.shed, (unsigned long long)c.throttled, (unsigned long long)c.starved,
+         (unsigned long long)c.bytes_in, (unsigned long long)c.bytes_out);
     cdt_endp_text_free(endp);
 }
 
@@ -205,9 +203,8 @@ static void on_user(struct cdt_signal *signal, int number)
     for (int i = 0; i < all->count; i++)
         print_counters(&all->each[i]);
     if (cdt_limit_counters(cdt_context_limit(all->job->context), &limit) == 0)
-        fprintf(stderr, "counters: limit: max %u, active %u, peak %u, waiting %u, throttled %llu\n",
-                limit.max, limit.active, limit.peak, limit.waiting,
-                (unsigned long long)limit.throttled);
+        note("counters: limit: max %u, active %u, peak %u, waiting %u, throttled %llu", limit.max,
+             limit.active, limit.peak, limit.waiting, (unsigned long long)limit.throttled);
 }
 
 static int catch_signals(struct listeners *all)
@@ -252,8 +249,7 @@ int listeners_run(const struct listeners_job *job)
     free_listeners(&all);
     if (status || (all.failed && !all.listening))
         return status ? status : EXIT_FAILED;
-    fprintf(stderr, "drained: %llu accepted, %llu closed, %llu aborted\n",
-            (unsigned long long)all.accepted, (unsigned long long)all.closed,
-            (unsigned long long)all.aborted);
+    note("drained: %llu accepted, %llu closed, %llu aborted", (unsigned long long)all.accepted,
+         (unsigned long long)all.closed, (unsigned long long)all.aborted);
     return all.failed ? EXIT_FAILED : EXIT_DONE;
 }

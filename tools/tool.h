@@ -64,6 +64,9 @@ __attribute__((format(printf, 2, 3))) int misuse(const char *what, const char *w
 __attribute__((format(printf, 2, 3))) void tell(const struct settings *settings, const char *format,
                                                 ...);
 
+/* One line on standard error as it is: counters, the end of a drain. */
+__attribute__((format(printf, 1, 2))) void note(const char *format, ...);
+
 /* A line to standard output, at once. 0, or EXIT_FAILED after an error line. */
 int say(const char *line);
 

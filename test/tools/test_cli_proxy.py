@@ -184,5 +184,33 @@ def test_stalled_sink():
             equal(proxy.stop(), (1, 1, 0))
 
 
+def test_errors_that_nobody_reads():
+    """A pipe that is full behind standard error stops nothing."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    process = subprocess.Popen([CONDUIT, "proxy", "tcp:127.0.0.1:0", "unix:/nonexistent/x"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer)
+    try:
+        port = int(process.stdout.readline().decode().rstrip(")\n").split()[-1])
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+                connection.settimeout(PATIENCE)
+                try:
+                    equal(connection.recv(1), b"")
+                except ConnectionResetError:
+                    pass
+        process.send_signal(signal.SIGTERM)
+        equal(process.wait(PATIENCE), 0)
+    finally:
+        process.kill()
+        process.stdout.close()
+        os.close(reader)
+        os.close(writer)
+
+
 if __name__ == "__main__":
     main(*[value for name, value in list(globals().items()) if name.startswith("test_")])

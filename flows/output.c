@@ -1,0 +1,319 @@
+/* Output: bytes on their way to the carrier.
+ *
+ * They are given to it at once, and queued as far as it does not take them (flow_output);
+ * flow_drain() sends the queue when the carrier can take more. Then the end of our stream; and what
+ * becomes of all that when writing fails. */
+#include "flows/internal.h"
+
+bool flow_may_write(const struct cdt_flow *flow)
+{
+    return flow->state <= CDT_PEER_ENDED &&
+           !(flow->flags & (FLOW_HUNG | FLOW_BROKEN | FLOW_FIN_WANTED | FLOW_CLOSE_WANTED));
+}
+
+size_t flow_unsent(const struct cdt_flow *flow)
+{
+    const struct flow_cork *cork = &flow->config->hub->cork;
+    size_t unsent = flow->queued;
+    if (cork->flow == flow)
+        unsent += cork->reference_length + cork->held_length;
+    if (flow->extra)
+        unsent += flow->extra->early_bytes;
+    return unsent;
+}
+
+bool flow_writable_due(const struct cdt_flow *flow)
+{
+    return (flow->flags & FLOW_ABOVE) && flow_unsent(flow) <= flow->config->options.low_watermark;
+}
+
+/* ---- to the carrier -------------------------------------------------------------------------- */
+
+static ssize_t count_sent(struct cdt_flow *flow, ssize_t n)
+{
+    if (n > 0) {
+        flow->config->traffic->out += (uint64_t)n;
+        if (flow->flags & FLOW_HAS_DEADLINES)
+            flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    }
+    return n;
+}
+
+static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    ssize_t n = count == 1 ? flow->ops->write(&flow->carrier, parts->iov_base, parts->iov_len)
+                           : flow->ops->writev(&flow->carrier, parts, count);
+    return count_sent(flow, n);
+}
+
+/* The carrier took less than it was given. It is full, and will tell when it is not; or a signal
+ * came, and it is tried again in the next turn. */
+static void fell_short(struct cdt_flow *flow, ssize_t result)
+{
+    if (result == -EINTR) {
+        flow_schedule(flow);
+        return;
+    }
+    flow->flags &= ~(uint32_t)FLOW_WRITABLE;
+    if ((flow->flags & (FLOW_REGISTERED | FLOW_ARMED)) != FLOW_REGISTERED)
+        return;
+    int error = reactor_source_modify(flow->config->hub->reactor, &flow->source, flow->carrier.fd,
+                                      FLOW_EVENTS_READ | FLOW_EVENTS_WRITE);
+    if (error)
+        flow_end(flow, error, NULL);
+    flow->flags |= FLOW_ARMED;
+}
+
+static bool is_failure(ssize_t result)
+{
+    return result < 0 && result != -EAGAIN && result != -EINTR;
+}
+
+size_t flow_parts_length(const struct iovec *parts, int count)
+{
+    size_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += parts[i].iov_len;
+    return length;
+}
+
+void flow_queue_grew(struct cdt_flow *flow, size_t length)
+{
+    bool first = flow->queued == 0;
+    flow->queued += (uint32_t)length;
+    flow->flags |= FLOW_QUEUED;
+    if (first && length) {
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        flow_update_timer(flow);
+    }
+}
+
+/* Appends what was not sent. Without memory: -ENOMEM if nothing was sent, else the stream has a
+ * hole and the flow ends. */
+static int queue_rest(struct cdt_flow *flow, const struct iovec *parts, int count, size_t sent)
+{
+    size_t length = flow_parts_length(parts, count);
+    int result = segment_copy(flow->config->hub, &flow->tail, parts, count, sent);
+    if (result == 0) {
+        flow_queue_grew(flow, length - sent);
+    } else if (sent > 0) {
+        flow_end(flow, result, NULL);
+        result = 0;
+    }
+    return result;
+}
+
+int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count)
+{
+    size_t sent = 0;
+    if (flow->flags & (FLOW_BROKEN | FLOW_FIN_SENT))
+        return 0; /* thrown away; on_close will tell */
+    if (!flow->tail && (flow->flags & FLOW_WRITABLE)) {
+        size_t length = count == 1 ? parts->iov_len : flow_parts_length(parts, count);
+        ssize_t n = carrier_write(flow, parts, count);
+        if ((size_t)n == length)
+            return 0;
+        if (is_failure(n))
+            return (int)n;
+        fell_short(flow, n);
+        if (n > 0)
+            sent = (size_t)n;
+    }
+    return queue_rest(flow, parts, count, sent);
+}
+
+void flow_segment_done(struct cdt_flow *flow, struct flow_segment *segment, int status)
+{
+    if (segment->piped) {
+        splice_done(flow, segment);
+        return;
+    }
+    if (!segment->written) {
+        segment_free(flow->config->hub, segment);
+        return;
+    }
+    segment->status = status;
+    segment_append(&flow->extra->done, segment);
+    flow_schedule(flow);
+}
+
+/* Fills `parts` from the queue, up to a pipe. */
+static int queue_parts(const struct cdt_flow *flow, struct iovec *parts)
+{
+    int count = 0;
+    struct flow_segment *segment = flow->tail;
+    do {
+        segment = segment->next;
+        if (segment->piped)
+            break;
+        if (segment->length == 0)
+            continue;
+        parts[count++] =
+            (struct iovec){.iov_base = (void *)segment->at, .iov_len = segment->length};
+    } while (segment != flow->tail && count < FLOW_IOV);
+    return count;
+}
+
+/* Takes `sent` bytes off the queue, and with them all segments that are complete. */
+static void queue_consume(struct cdt_flow *flow, size_t sent)
+{
+    flow->queued -= (uint32_t)sent;
+    while (flow->tail) {
+        struct flow_segment *head = flow->tail->next;
+        size_t n = sent < head->length ? sent : head->length;
+        if (!head->piped)
+            head->at += n;
+        head->length -= n;
+        sent -= n;
+        if (head->length)
+            return;
+        flow_segment_done(flow, segment_take(&flow->tail), 0);
+    }
+    flow->flags &= ~(uint32_t)FLOW_QUEUED;
+}
+
+/* Sends from the head of the queue. *full: the carrier took less than it could have. */
+static ssize_t send_head(struct cdt_flow *flow, bool *full)
+{
+    const struct flow_segment *head = flow->tail->next;
+    if (head->piped) {
+        ssize_t n = count_sent(flow, splice_out(flow, head));
+        *full = n < 0; /* a part may have other reasons */
+        return n;
+    }
+    struct iovec parts[FLOW_IOV];
+    int count = queue_parts(flow, parts);
+    ssize_t n = count ? carrier_write(flow, parts, count) : 0;
+    *full = n < 0 || (size_t)n < flow_parts_length(parts, count);
+    return n;
+}
+
+void flow_drain(struct cdt_flow *flow)
+{
+    int budget = FLOW_READS;
+    while (flow->tail && (flow->flags & FLOW_WRITABLE)) {
+        if (budget-- == 0) {
+            flow_schedule(flow);
+            return;
+        }
+        bool full;
+        ssize_t n = send_head(flow, &full);
+        if (is_failure(n)) {
+            flow_write_failed(flow, (int)n);
+            return;
+        }
+        if (full)
+            fell_short(flow, n);
+        if (n < 0)
+            n = 0;
+        if (n > 0)
+            flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        queue_consume(flow, (size_t)n);
+    }
+    if (!flow->tail) {
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        flow_try_fin(flow);
+        flow_update_timer(flow);
+    }
+    if (flow_writable_due(flow))
+        flow_schedule(flow);
+}
+
+void flow_enqueue_pipe(struct cdt_flow *flow, struct flow_segment *segment)
+{
+    segment_append(&flow->tail, segment);
+    flow_queue_grew(flow, segment->length);
+    flow_drain(flow);
+}
+
+/* ---- failing and ending ---------------------------------------------------------------------- */
+
+static void drop_queue(struct cdt_flow *flow, struct flow_segment **tail, int status)
+{
+    struct flow_segment *segment;
+    while ((segment = segment_take(tail)))
+        flow_segment_done(flow, segment, status);
+}
+
+void flow_drop_output(struct cdt_flow *flow, int status)
+{
+    cork_drop(flow);
+    drop_queue(flow, &flow->tail, status);
+    flow->flags &= ~(uint32_t)FLOW_QUEUED;
+    flow->queued = 0;
+    if (flow->extra) {
+        drop_queue(flow, &flow->extra->early, status);
+        flow->extra->early_bytes = 0;
+    }
+}
+
+void flow_call_written(struct cdt_flow *flow)
+{
+    struct flow_hub *hub = flow->config->hub;
+    struct flow_segment *done = flow->extra->done, *segment;
+    flow->extra->done = NULL; /* what the callbacks write is for the next turn */
+    while ((segment = segment_take(&done))) {
+        flow_enter_callback(hub);
+        segment->written(segment->arg, segment->status);
+        flow_leave_callback(hub);
+        segment_free(hub, segment);
+    }
+}
+
+void flow_write_failed(struct cdt_flow *flow, int status)
+{
+    if (flow->state == CDT_CLOSED || (flow->flags & FLOW_BROKEN))
+        return;
+    flow->flags |= FLOW_BROKEN | FLOW_READABLE | FLOW_READ_END;
+    flow->status = status;
+    flow_drop_output(flow, status);
+    if (flow->state < CDT_OPEN || (flow->flags & FLOW_EOF))
+        flow_end(flow, status, NULL);
+    else
+        flow_schedule(flow);
+}
+
+void flow_try_fin(struct cdt_flow *flow)
+{
+    if (!(flow->flags & FLOW_FIN_WANTED) || flow->tail || flow->state < CDT_OPEN ||
+        flow->state == CDT_CLOSED)
+        return;
+    if (!(flow->flags & FLOW_FIN_SENT)) {
+        flow->flags |= FLOW_FIN_SENT;
+        if ((flow->flags & (FLOW_EOF | FLOW_HUNG)) == FLOW_EOF) { /* closing tells as much */
+            flow_end(flow, flow->status, NULL);
+            return;
+        }
+        int result = flow->ops->shutdown ? flow->ops->shutdown(&flow->carrier) : 0;
+        if (result) {
+            flow_write_failed(flow, result);
+            return;
+        }
+        if (flow->ops->flags & CDT_CARRIER_NO_HALF_CLOSE) { /* what came before, then the end */
+            flow->flags |= FLOW_READABLE | FLOW_READ_END;
+            flow_schedule(flow);
+        }
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        flow_update_timer(flow);
+    }
+    if (flow->flags & FLOW_EOF)
+        flow_end(flow, flow->status, NULL);
+}
+
+void flow_end_stream(struct cdt_flow *flow)
+{
+    if (flow->flags & FLOW_FIN_WANTED)
+        return;
+    struct flow_hub *hub = flow->config->hub;
+    if (hub->cork.flow == flow)
+        cork_flush(hub);
+    for (struct cdt_layer *layer = flow->top; layer; layer = layer->below) {
+        int result = layer->open && layer->ops->shutdown ? layer->ops->shutdown(layer) : 0;
+        if (result)
+            flow_send_failed(flow, result);
+    }
+    if (flow->state == CDT_CLOSED)
+        return;
+    flow->flags |= FLOW_FIN_WANTED;
+    flow_try_fin(flow);
+}
