@@ -104,18 +104,15 @@ static size_t unix_name(const struct cdt_addr *addr, const char **name)
     return **name ? strnlen(*name, length) : length;
 }
 
+_Static_assert(CDT_ADDR_TEXT > 4 * sizeof((struct sockaddr_un *)0)->sun_path, "all of a name fits");
+
 static void format_unix(const struct cdt_addr *addr, char text[CDT_ADDR_TEXT])
 {
-    static const char cut[] = "...";
     const char *name;
     const size_t length = unix_name(addr, &name);
     char *out = text;
     for (size_t i = 0; i < length; i++) {
         const unsigned char byte = (unsigned char)name[i];
-        if (CDT_ADDR_TEXT - (out - text) < (ptrdiff_t)(4 + sizeof cut)) {
-            memcpy(out, cut, sizeof cut);
-            return;
-        }
         if (i == 0 && byte == 0)
             *out++ = '@';
         else if (byte >= ' ' && byte < 127 && byte != '\\')

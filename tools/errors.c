@@ -25,14 +25,15 @@ static int write_line(int fd, const char *line, size_t length)
     return 0;
 }
 
-/* To standard error, which may be a pipe that nobody reads: the first line that does not fit waits a
- * moment, those behind it are lost until there is room again. (Room is at least PIPE_BUF.) */
-static void write_error(const char *line, size_t length)
+/* To standard error, which may be a pipe that nobody reads: a line that does not fit waits a moment
+ * and is lost then, those behind it at once until there is room again, unless they are wanted.
+ * (Room is at least PIPE_BUF.) */
+static void write_error(const char *line, size_t length, bool wanted)
 {
-    enum { PATIENCE = 100 }; /* ms */
     static bool stalled;
     struct pollfd poll_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
-    stalled = poll(&poll_fd, 1, stalled ? 0 : PATIENCE) == 0;
+    const int patience = wanted ? 1000 : stalled ? 0 : 100; /* ms */
+    stalled = poll(&poll_fd, 1, patience) == 0;
     if (!stalled)
         (void)!write_line(STDERR_FILENO, line, length);
 }
@@ -62,7 +63,7 @@ static void print_error(const char *what, const char *why)
     }
     length = append(line, length, LINE - 8, why);
     line[length++] = '\n';
-    write_error(line, length);
+    write_error(line, length, false);
 }
 
 int complain(const char *what, const char *why)
@@ -103,7 +104,7 @@ void note(const char *format, ...)
     va_end(arguments);
     const size_t length = append(line, 0, LINE - 8, text);
     line[length] = '\n';
-    write_error(line, length + 1);
+    write_error(line, length + 1, true);
 }
 
 int say(const char *line)

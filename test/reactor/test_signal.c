@@ -209,7 +209,7 @@ static void foreign_signals_do_not_end_a_wait(void **state)
     assert_int_equal(cdt_reactor_step(reactor, 50 * CDT_MS), 0);
     assert_true(support_clock() - start >= 50 * CDT_MS);
     pthread_join(thread, NULL);
-    assert_int_equal(foreign_calls, 5);
+    assert_in_range(foreign_calls, 1, 5); /* those sent while one is pending are one */
     counters = support_counters(reactor);
     assert_true(counters.turns == 1);
     signal(SIGUSR2, SIG_DFL);
