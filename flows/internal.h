@@ -470,8 +470,8 @@ int socket_shutdown(struct cdt_carrier *carrier);
 int socket_connected(struct cdt_carrier *carrier);
 void socket_close(struct cdt_carrier *carrier, enum cdt_close_how how);
 size_t socket_unacknowledged(const struct cdt_carrier *carrier);
-/* A socket from elsewhere: exec shall not inherit it, and closing it, or what it accepts, shall neither
- * block nor reset, as SO_LINGER would have it. */
+/* A socket from elsewhere: exec shall not inherit it, and closing it, or what it accepts, shall
+ * neither block nor reset, as SO_LINGER would have it. */
 void socket_take_over(int fd);
 int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr);
 /* An IPv4 address in IPv6 clothes, as dual-stack sockets have them, becomes an IPv4 address. */

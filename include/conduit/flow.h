@@ -134,7 +134,8 @@ CDT_API int cdt_unix_connect(struct cdt_reactor *reactor, const struct cdt_addr 
 
 /* Makes a flow of a connected stream socket of yours (socketpair, inherited, accepted elsewhere).
  * The flow owns the descriptor once this returned 0. Its O_NONBLOCK flag is neither needed nor
- * changed; it becomes close-on-exec, and SO_LINGER is switched off: a close must not block. Errors: -EINVAL, -ENOMEM, -ENOTSOCK, -EPROTOTYPE (not a stream), -ENOTCONN, -EEXIST. */
+ * changed; it becomes close-on-exec, and SO_LINGER is switched off: a close must not block.
+ * Errors: -EINVAL, -ENOMEM, -ENOTSOCK, -EPROTOTYPE (not a stream), -ENOTCONN, -EEXIST. */
 CDT_API int cdt_flow_adopt(struct cdt_reactor *reactor, int fd,
                            const struct cdt_flow_options *options,
                            const struct cdt_handler *handler, struct cdt_flow **flow);

@@ -77,9 +77,8 @@ CDT_API int cdt_unix_listen(struct cdt_reactor *reactor, const struct cdt_addr *
 /* Serves an inherited stream socket that listens or is bound. The descriptor belongs to the server
  * once this returned 0 and is closed on stop (the file of a Unix socket is left alone). Its
  * O_NONBLOCK flag is not changed; a blocking one costs some system calls more for each connection.
- * The TCP options of `options` are set on it, it becomes close-on-exec, and SO_LINGER is switched off.
- * Errors, at once: -EINVAL, -ENOMEM, -EBADF, -ENOTSOCK,
- * -EPROTOTYPE. */
+ * The TCP options of `options` are set on it, it becomes close-on-exec, and SO_LINGER is off.
+ * Errors, at once: -EINVAL, -ENOMEM, -EBADF, -ENOTSOCK, -EPROTOTYPE. */
 CDT_API int cdt_listen_fd(struct cdt_reactor *reactor, int fd,
                           const struct cdt_server_options *options,
                           const struct cdt_handler *handler, struct cdt_server **server);

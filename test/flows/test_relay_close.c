@@ -1,5 +1,5 @@
-/* A relay that its user meddles with: one side is closed while the other is stalled, or its hard limit
- * is lowered below what is queued; descriptors are sent when all is over. */
+/* A relay that its user meddles with: one side is closed while the other is stalled, or its hard
+ * limit is lowered below what is queued; descriptors are sent when all is over. */
 #include "test/support/probe.h"
 
 struct end {
@@ -32,7 +32,8 @@ static void make(struct cdt_reactor *reactor, struct cdt_flow *flow[2], int peer
     }
 }
 
-/* Sends until nothing more is taken; `sent` and what it has sent. The pieces are too small for splice(2). */
+/* Sends until nothing more is taken; `sent` and what it has sent. The pieces are too small for
+ * splice(2). */
 static size_t stall(struct cdt_reactor *reactor, int fd, size_t sent)
 {
     uint8_t data[1000];

@@ -1,5 +1,5 @@
-/* Sockets from elsewhere, adopted or served: exec does not inherit them, and an SO_LINGER that somebody
- * has set neither resets what is closed in order nor blocks. */
+/* Sockets from elsewhere, adopted or served: exec does not inherit them, and an SO_LINGER that
+ * somebody has set neither resets what is closed in order nor blocks. */
 #include <fcntl.h>
 
 #include "test/support/serve.h"

@@ -323,7 +323,8 @@ static void write_again(void *arg, int status)
         assert_int_equal(cdt_flow_write_nodelay(chain->probe->flow, "x", 1, write_again, chain), 0);
 }
 
-/* A callback that writes the next piece is not called again in the same turn: others have theirs. */
+/* A callback that writes the next piece is not called again in the same turn: others have theirs.
+ */
 static void test_chain(void **state)
 {
     (void)state;
