@@ -125,6 +125,10 @@ static enum accept_result accept_failed(struct cdt_server *server, const struct 
     enum policy policy;
 
     if (status == -EMFILE || status == -ENFILE) {
+        if (server->hub->spare_pipe) { /* descriptors that relays keep for later: better used now */
+            splice_free_pipes(server->hub);
+            return ACCEPT_FAILED;
+        }
         status = server_shed(server, status);
         if (status == 0)
             return server->stopping ? ACCEPT_STOPPED : ACCEPT_DONE;

@@ -10,7 +10,7 @@ int cdt_flow_close(struct cdt_flow *flow)
     flow->flags &= ~(uint32_t)FLOW_PAUSED;
     if (flow->state < CDT_OPEN) {
         cdt_flow_flush(flow);
-        if (flow->queued || flow_unsent(flow))
+        if (flow_unsent(flow))
             flow->flags |= FLOW_CLOSE_WANTED;
         else
             flow_end(flow, 0, NULL);

@@ -16,7 +16,17 @@ struct flow_relay {
     int open;           /* flows whose on_close has not come */
     bool kept[2];       /* over, but not freed before the other one is */
     unsigned points[2]; /* of the direction that begins here */
+    /* One has failed, the other delivers what it has, and then ends with the same status. */
+    struct cdt_flow *last;
+    int status;
+    struct cdt_timer look_again;
+    uint64_t interval, deadline;
 };
+
+static struct cdt_reactor *reactor_of(const struct flow_relay *relay)
+{
+    return relay->flow[0]->config->hub->reactor;
+}
 
 static int index_of(const struct flow_relay *relay, const struct cdt_flow *flow)
 {
@@ -96,8 +106,38 @@ static void on_writable(struct cdt_flow *flow)
     cdt_flow_resume(relay->flow[!index_of(relay, flow)]);
 }
 
-/* One is over. The other sends what it has and closes; if the first never was open, nothing will
- * come and the other is told at once. */
+/* Ends the last one once its peer has all. Nothing tells when bytes are acknowledged: look again,
+ * less and less often, for the linger timeout at most. */
+static void end_delivered(struct cdt_timer *timer)
+{
+    struct flow_relay *relay = cdt_container_of(timer, struct flow_relay, look_again);
+    size_t queued = 0, unacknowledged = 0;
+    cdt_flow_pending(relay->last, &queued, &unacknowledged);
+    if (queued + unacknowledged == 0 || cdt_reactor_now(reactor_of(relay)) >= relay->deadline) {
+        cdt_flow_abort(relay->last, relay->status, "the other side of the relay has failed");
+        return;
+    }
+    if (relay->interval < 64 * CDT_MS)
+        relay->interval *= 2;
+    cdt_timer_set(reactor_of(relay), timer, relay->interval);
+}
+
+/* A failure is carried across as one: the peer of the other must not take a part for the whole. */
+static void end_with(struct flow_relay *relay, struct cdt_flow *other, int status)
+{
+    uint64_t now = cdt_reactor_now(reactor_of(relay)),
+             linger = other->config->options.linger_timeout;
+    relay->last = other;
+    relay->status = status;
+    relay->look_again.fn = end_delivered;
+    relay->interval = CDT_MS;
+    relay->deadline = linger > CDT_NEVER - now ? CDT_NEVER : now + linger;
+    cdt_flow_shutdown(other, CDT_SHUT_READ);
+    end_delivered(&relay->look_again);
+}
+
+/* One is over. The other sends what it has and ends in the same way; if the first never was open,
+ * nothing will come and the other is told at once, as it is when the server's time is up. */
 static void on_close(struct cdt_flow *flow, int status)
 {
     struct flow_relay *relay = flow->extra->relay;
@@ -106,8 +146,11 @@ static void on_close(struct cdt_flow *flow, int status)
     *(index ? &relay->result.status_b : &relay->result.status_a) = status;
     if (--relay->open == 0)
         return;
-    if (status && !(flow->flags & FLOW_OPENED))
+    bool stopped = status == -CDT_EDRAIN || status == -ECANCELED;
+    if (stopped || (status && !(flow->flags & FLOW_OPENED)))
         cdt_flow_abort(other, status, cdt_flow_error(flow));
+    else if (status && other->state < CDT_CLOSING)
+        end_with(relay, other, status);
     else
         cdt_flow_close(other);
     cdt_flow_resume(other); /* closing it has not, if it was closed before */
@@ -130,6 +173,7 @@ bool relay_finished(struct cdt_flow *flow)
     relay->kept[index_of(relay, flow)] = true;
     if (!relay->kept[0] || !relay->kept[1])
         return true;
+    cdt_timer_cancel(&relay->look_again);
     if (relay->done) {
         flow_enter_callback(hub);
         relay->done(relay->flow[0], relay->flow[1], &relay->result, relay->arg);

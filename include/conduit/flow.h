@@ -326,7 +326,8 @@ typedef void cdt_relay_fn(struct cdt_flow *a, struct cdt_flow *b,
 
 /* Joins two flows of one reactor: what one receives the other sends, with back-pressure at the
  * watermarks; an end of stream is carried across as a half-close; a failure of one side lets the
- * other deliver what it has and then closes it. Bytes read before must be handed back
+ * other deliver what it has, for the linger timeout at most, and then aborts it with the same
+ * status: its peer must not take a part for the whole. Bytes read before must be handed back
  * (cdt_flow_unread) first. Either may still be connecting. Idle time is counted for both together.
  * From here on the flows belong to the relay; cdt_flow_abort and cdt_flow_close on either may still
  * be called.

@@ -10,7 +10,8 @@
  * Threads    A reactor and everything made with it belong to the thread that runs it. The only
  *            call that another thread may make is cdt_reactor_post().
  * Fork       In a forked child every call that would do something with the parent's objects gives
- *            -EINVAL, and nothing disturbs the parent.
+ *            -EINVAL, and nothing disturbs the parent. A child that was forked inside a callback
+ *            must exec or _exit: it must not return from the callback.
  * Callbacks  Callbacks come from inside cdt_reactor_run(), cdt_reactor_step() and
  *            cdt_reactor_free() only, never from inside another call of yours; but hooks before
  *            the wait also from cdt_reactor_prepare(), and the log hook from any call. Inside a
