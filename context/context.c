@@ -7,13 +7,9 @@
 int cdt_context_new(struct cdt_reactor *reactor, const struct cdt_context_options *options,
                     struct cdt_context **context)
 {
-    if (!reactor || !context || (options && options->size == 0))
+    struct cdt_context_options mine;
+    if (!reactor || !context || !options_copy(&mine, sizeof mine, options))
         return -EINVAL;
-    struct cdt_context_options mine = {.size = sizeof mine};
-    if (options) {
-        memcpy(&mine, options, options->size < sizeof mine ? options->size : sizeof mine);
-        mine.size = sizeof mine;
-    }
     struct cdt_context *new = mem_zalloc(sizeof *new);
     if (!new)
         return -ENOMEM;
@@ -119,15 +115,11 @@ int cdt_serve_endp(struct cdt_context *context, const struct cdt_endp *endp,
                    struct cdt_server **server)
 {
     const struct context_row *row = row_of(endp);
-    struct cdt_server_options mine = {.size = sizeof mine};
+    struct cdt_server_options mine;
     if (!context)
         return -EINVAL;
-    if (!row || !handler || !server || (options && options->size == 0))
+    if (!row || !handler || !server || !options_copy(&mine, sizeof mine, options))
         return context_fail(context, -EINVAL, cdt_strerror(-EINVAL));
-    if (options) {
-        memcpy(&mine, options, options->size < sizeof mine ? options->size : sizeof mine);
-        mine.size = sizeof mine;
-    }
     if (is_zero(&mine.flow, sizeof mine.flow))
         mine.flow = context->flow;
     if (add_limit(context, &mine) != 0)

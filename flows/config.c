@@ -55,24 +55,6 @@ static void fill_defaults(struct cdt_flow_options *o)
         k->probes = 4;
 }
 
-/* A caller built against an older header has a smaller struct; one with a newer header may only
- * have zeros in what we do not know. */
-static bool options_copy(struct cdt_flow_options *to, const struct cdt_flow_options *from)
-{
-    memset(to, 0, sizeof *to);
-    if (!from)
-        return true;
-    if (from->size < sizeof from->size)
-        return false;
-    const uint8_t *bytes = (const uint8_t *)from;
-    for (size_t i = sizeof *to; i < from->size; i++) {
-        if (bytes[i])
-            return false;
-    }
-    memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
-    return true;
-}
-
 static bool has_deadlines(const struct cdt_flow_options *o)
 {
     return o->idle_timeout != CDT_NEVER || o->lifetime != CDT_NEVER || o->min_rate;
@@ -82,9 +64,8 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
                     struct cdt_server *server, struct flow_config **config)
 {
     struct cdt_flow_options filled;
-    if (!options_copy(&filled, options))
+    if (!options_copy(&filled, sizeof filled, options))
         return -EINVAL;
-    filled.size = sizeof filled;
     fill_defaults(&filled);
     if (!options_valid(&filled))
         return -EINVAL;

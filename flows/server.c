@@ -11,24 +11,6 @@ enum { MODE_BITS = 07777, OPEN_DELAY = 2 /* ms */ };
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-/* A shorter struct, of an older header, leaves the rest at its default; in a longer one nothing may
- * be asked for that is unknown here. */
-static bool options_copy(struct cdt_server_options *to, const struct cdt_server_options *from)
-{
-    const uint8_t *bytes = (const uint8_t *)from;
-
-    memset(to, 0, sizeof *to);
-    if (!from)
-        return true;
-    if (from->size < sizeof from->size)
-        return false;
-    for (size_t i = sizeof *to; i < from->size; i++)
-        if (bytes[i])
-            return false;
-    memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
-    return true;
-}
-
 static bool options_valid(const struct cdt_server_options *options, const struct flow_hub *hub)
 {
     for (int i = 0; i < CDT_MAX_LIMITS; i++)
@@ -41,7 +23,7 @@ static int prepare_options(struct cdt_server *server, const struct cdt_server_op
 {
     struct cdt_server_options *copy = &server->options;
 
-    if (!options_copy(copy, options) || !options_valid(copy, server->hub))
+    if (!options_copy(copy, sizeof *copy, options) || !options_valid(copy, server->hub))
         return -EINVAL;
     if (!copy->accept_budget)
         copy->accept_budget = SERVER_BUDGET;
@@ -100,8 +82,7 @@ int server_new(struct cdt_reactor *reactor, const struct cdt_server_options *opt
     struct cdt_server *server;
     int error;
 
-    if (!reactor_usable(reactor) || !handler || handler->size < sizeof *handler ||
-        handler->user_size > SIZE_MAX / 2 || !result)
+    if (!reactor_usable(reactor) || !flow_handler_valid(handler) || !result)
         return -EINVAL;
     hub = flow_hub(reactor);
     if (!hub || starved_prepare(hub))

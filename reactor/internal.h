@@ -47,6 +47,11 @@ bool reactor_is_ready(const struct cdt_source *source);
 void reactor_log(struct cdt_reactor *reactor, enum cdt_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Copies a struct of options, `size` bytes of which are known here, and sets its size. One of a caller
+ * built against an older header is smaller: the rest is 0, as is all if `from` is NULL. In a larger one
+ * what is not known here must be 0: else false. */
+bool options_copy(void *to, size_t size, const void *from);
+
 /* Memory through the allocator hook; mem_zalloc zeroes. */
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);

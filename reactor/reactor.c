@@ -30,21 +30,10 @@ static int watch_forks(void)
     return -error;
 }
 
-/* Options of a shorter, older struct leave the rest at its default; a longer, newer one is taken as
- * long as it asks for nothing that is unknown here. */
 static int copy_options(struct cdt_reactor_options *copy, const struct cdt_reactor_options *given)
 {
-    const char *bytes = (const char *)given;
-
-    memset(copy, 0, sizeof *copy);
-    if (given) {
-        if (given->size < sizeof given->size)
-            return -EINVAL;
-        memcpy(copy, given, given->size < sizeof *copy ? given->size : sizeof *copy);
-        for (size_t i = sizeof *copy; i < given->size; i++)
-            if (bytes[i])
-                return -EINVAL;
-    }
+    if (!options_copy(copy, sizeof *copy, given))
+        return -EINVAL;
     if (copy->max_events > REACTOR_EVENTS_MAX)
         return -EINVAL;
     if (copy->max_events == 0)
