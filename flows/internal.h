@@ -480,6 +480,8 @@ void socket_unmap(struct cdt_addr *addr);
 /* Applies the TCP options to a socket before connect or listen (accepted sockets inherit them). 0
  * or a negative errno. */
 int tcp_apply_options(int fd, const struct cdt_flow_options *options);
+/* Whether it is a whole IPv4 or IPv6 address. */
+bool tcp_is_ip(const struct cdt_addr *addr);
 
 /* ---- relay.c --------------------------------------------------------------------------------- */
 

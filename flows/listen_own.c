@@ -3,11 +3,8 @@
 
 static bool ops_valid(const struct cdt_listener_ops *ops)
 {
-    const struct cdt_carrier_ops *carrier = ops ? ops->carrier : NULL;
-
-    return carrier && ops->size >= sizeof *ops && ops->accept && ops->close &&
-           carrier->size >= sizeof *carrier && carrier->read && carrier->write && carrier->writev &&
-           carrier->close;
+    return ops && ops->size >= sizeof *ops && ops->accept && ops->close &&
+           flow_ops_valid(ops->carrier);
 }
 
 int cdt_listen(struct cdt_reactor *reactor, const struct cdt_listener_ops *ops,

@@ -71,12 +71,6 @@ static int tcp_open(struct cdt_server *server)
     return status;
 }
 
-static bool is_ip(const struct cdt_addr *at)
-{
-    return at && ((at->length == sizeof at->v4 && at->any.sa_family == AF_INET) ||
-                  (at->length == sizeof at->v6 && at->any.sa_family == AF_INET6));
-}
-
 int cdt_tcp_listen(struct cdt_reactor *reactor, const struct cdt_addr *at,
                    const struct cdt_server_options *options, const struct cdt_handler *handler,
                    struct cdt_server **result)
@@ -84,7 +78,7 @@ int cdt_tcp_listen(struct cdt_reactor *reactor, const struct cdt_addr *at,
     struct cdt_server *server;
     int error;
 
-    if (!is_ip(at) || !result)
+    if (!tcp_is_ip(at) || !result)
         return -EINVAL;
     error = server_new(reactor, options, handler, &server);
     if (error)

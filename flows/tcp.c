@@ -93,17 +93,17 @@ static int start(const struct cdt_addr *to, const struct cdt_flow_options *optio
     return result;
 }
 
-static bool is_ip(const struct cdt_addr *addr)
+bool tcp_is_ip(const struct cdt_addr *addr)
 {
-    return (addr->length == sizeof addr->v4 && addr->any.sa_family == AF_INET) ||
-           (addr->length == sizeof addr->v6 && addr->any.sa_family == AF_INET6);
+    return addr && ((addr->length == sizeof addr->v4 && addr->any.sa_family == AF_INET) ||
+                    (addr->length == sizeof addr->v6 && addr->any.sa_family == AF_INET6));
 }
 
 int cdt_tcp_connect(struct cdt_reactor *reactor, const struct cdt_addr *to,
                     const struct cdt_flow_options *options, const struct cdt_handler *handler,
                     struct cdt_flow **flow)
 {
-    if (!to || !is_ip(to))
+    if (!tcp_is_ip(to))
         return -EINVAL;
     struct flow_connect connect = {.ops = &tcp_ops, .start = start, .to = to};
     return flow_connect(reactor, &connect, options, handler, flow);
