@@ -319,11 +319,11 @@ int cdt_unix_connect(struct cdt_reactor *reactor, const struct cdt_addr *to,
     if (!to || to->length <= sizeof(sa_family_t) || to->length > sizeof to->local ||
         to->any.sa_family != AF_UNIX || !result)
         return -EINVAL;
-    struct cdt_flow_options copy;
-    if (!options_copy(&copy, sizeof copy, options))
+    struct cdt_flow_options given;
+    if (!options_copy(&given, sizeof given, options))
         return -EINVAL;
     struct flow_connect connect = {
-        .ops = copy.receive_fds ? &unix_fds_ops : &unix_ops, .start = start, .to = to};
+        .ops = given.receive_fds ? &unix_fds_ops : &unix_ops, .start = start, .to = to};
     int error = flow_connect(reactor, &connect, options, handler, result);
     struct cdt_flow *flow = error ? NULL : *result;
     if (!flow || flow->state == CDT_CLOSED)
