@@ -172,7 +172,25 @@ static void refuse_flow(struct cdt_server *server, struct cdt_flow *flow, int st
         flow->status = -CDT_EFILTERED;
 }
 
-static void begin_flow(struct cdt_server *server, struct cdt_flow *flow)
+/* A client that speaks first has often spoken by now: to read at once saves an event, and often a
+ * turn. Where that mostly finds nothing, it is tried only now and then. */
+static void read_early(struct cdt_server *server, struct cdt_flow *flow)
+{
+    enum { SURE = 8, NOW_AND_THEN = 16 };
+    uint64_t before = server->traffic.in;
+
+    if (server->eager == 0 && server->counters.accepted % NOW_AND_THEN)
+        return;
+    flow_on_event(&flow->source, EPOLLIN);
+    if (server->traffic.in == before)
+        server->eager -= server->eager > 0;
+    else if (server->eager < SURE)
+        server->eager++;
+}
+
+/* `turn` as of server_accept(). The flow may be gone afterwards. */
+static void begin_flow(struct cdt_server *server, struct cdt_flow *flow,
+                       const struct cdt_limit *turn)
 {
     int status = 0;
 
@@ -181,10 +199,14 @@ static void begin_flow(struct cdt_server *server, struct cdt_flow *flow)
         status = server->options.on_accept(server, flow);
         flow_leave_callback(server->hub);
     }
-    if (status < 0 || flow->state == CDT_CLOSED)
+    if (status < 0 || flow->state == CDT_CLOSED) {
         refuse_flow(server, flow, status);
-    else
-        flow_begin(flow);
+        return;
+    }
+    flow_begin(flow);
+    /* Not in a line's turn: a flow that ended at once would serve the line again from inside. */
+    if (!turn && flow->carrier.fd >= 0)
+        read_early(server, flow);
 }
 
 static bool filtered(struct cdt_server *server, const struct cdt_addr *peer)
@@ -215,7 +237,7 @@ static enum accept_result take_client(struct cdt_server *server, const struct cd
         return starve(server, turn, error);
     }
     server->counters.accepted++;
-    begin_flow(server, flow);
+    begin_flow(server, flow, turn);
     return server->stopping ? ACCEPT_STOPPED : ACCEPT_DONE;
 }
 

@@ -99,6 +99,7 @@ struct cdt_server {
     struct list place;
     bool again; /* in line once more after an accept, perhaps without a client: not yet counted */
 
+    unsigned eager;    /* how often reading at once has found something, of late */
     unsigned expected; /* clients of the last batches: how many to accept before waiting again */
     unsigned full_batches; /* in a row that were as large as expected */
     unsigned failures;     /* of accept, in a row */
