@@ -109,7 +109,7 @@ static OFF_THE_SHORT_PATH void after_events(struct cdt_reactor *reactor)
     }
 }
 
-int reactor_turn(struct cdt_reactor *reactor, uint64_t timeout)
+static inline __attribute__((always_inline)) int turn(struct cdt_reactor *reactor, uint64_t timeout)
 {
     int count;
 
@@ -127,6 +127,11 @@ int reactor_turn(struct cdt_reactor *reactor, uint64_t timeout)
     if (reactor->attention || post_waiting(reactor) || timer_not_alarmed(reactor))
         after_events(reactor);
     return reactor->handled;
+}
+
+int reactor_turn(struct cdt_reactor *reactor, uint64_t timeout)
+{
+    return turn(reactor, timeout);
 }
 
 /* Outside of turns the clock has stood still for an unknown time: the next use reads it. */
@@ -147,7 +152,7 @@ int cdt_reactor_run(struct cdt_reactor *reactor)
         return -EBUSY;
     reactor->busy = true;
     while (!reactor->stopped && result >= 0)
-        result = is_usable(reactor) ? reactor_turn(reactor, CDT_NEVER) : -EINVAL;
+        result = is_usable(reactor) ? turn(reactor, CDT_NEVER) : -EINVAL;
     reactor->stopped = false;
     leave(reactor);
     return result < 0 ? result : 0;
