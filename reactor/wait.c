@@ -15,7 +15,7 @@
 /* Waking up from a short sleep takes 3 us, from a long one 20 or more, where the processor has gone
  * to sleep too or a hypervisor has taken it away. A long sleep therefore ends early, and is followed
  * by a short one. */
-#define LONG_SLEEP (1 * CDT_MS)
+#define LONG_SLEEP (8 * CDT_MS)
 #define EARLY      (100 * CDT_US)
 #define WAKE_UP    (1 * CDT_US) /* the least that it takes */
 

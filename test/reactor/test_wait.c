@@ -185,9 +185,9 @@ static void long_sleep_ends_early(void **state)
     struct cdt_timer timer = {.fn = on_timer};
 
     (void)state;
-    timer_takes(5 * CDT_MS);
+    timer_takes(20 * CDT_MS);
     assert_int_equal(settime_calls, 2);
-    cdt_timer_set(reactor, &timer, 5 * CDT_MS);
+    cdt_timer_set(reactor, &timer, 20 * CDT_MS);
     assert_int_equal(cdt_reactor_step(reactor, CDT_NEVER), 1);
     assert_int_equal(settime_calls, 4);
     cdt_timer_set(reactor, &timer, 500 * CDT_US);
