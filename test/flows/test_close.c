@@ -247,14 +247,17 @@ static void test_linger_begins_late(void **state)
     enum { SIZE = 12 << 20 };
     struct cdt_reactor *reactor = test_reactor();
     struct probe probe = {0};
-    int end, peer = test_flow(reactor, 't', &short_linger, &probe);
+    /* Long enough for the peer to take what the kernel has when our end is out. */
+    const uint64_t linger = (test_slow() ? 2000 : 400) * CDT_MS;
+    const struct cdt_flow_options options = {.size = sizeof options, .linger_timeout = linger};
+    int end, peer = test_flow(reactor, 't', &options, &probe);
     uint8_t *data = malloc(SIZE);
     test_pattern(data, SIZE, 0);
     assert_int_equal(cdt_flow_write(probe.flow, data, SIZE), 1);
     free(data);
     cdt_flow_close(probe.flow);
     uint64_t start = test_now();
-    while (test_now() - start < 100 * CDT_MS)
+    while (test_now() - start < linger + 40 * CDT_MS)
         cdt_reactor_step(reactor, 10 * CDT_MS);
     assert_int_equal(probe.closed, 0);
     assert_int_equal(test_drink(reactor, peer, SIZE + 1, SIZE, 0, &end), SIZE);
