@@ -200,11 +200,12 @@ static __attribute__((noinline)) int write_general(struct cdt_flow *flow, const 
     return taken(flow);
 }
 
-/* The short path: the first write in an on_read, of bytes that are lent. */
+/* The short path: the first write in an on_read, of bytes that are lent. Who lends them is a reactor
+ * that runs: it need not be asked whether it is usable. */
 int cdt_flow_write(struct cdt_flow *flow, const void *data, size_t length)
 {
-    if (!flow_usable(flow))
-        return write_general(flow, data, length);
+    if (!flow)
+        return -EINVAL;
     struct flow_config *config = flow->config;
     struct flow_cork *cork = &config->hub->cork;
     if (cork->flow || !flow_is_plain(flow, FLOW_WRITABLE) || !is_lent(cork, data, length) ||

@@ -1,31 +1,33 @@
 /* Posts from other threads: a lock-free stack, newest first, that the reactor takes whole.
  *
- * A reactor that goes to sleep puts a marker in the place of the empty stack. Who pushes onto
- * the marker, and only he, wakes it: one write for each sleep, and no wake-up is ever missed.
- * The eventfd is edge-triggered and never read: each write is a new event, and 2^64 - 2 of them
- * fit. */
+ * A reactor says that it falls asleep, and then looks at the stack; who posts pushes, and then looks
+ * whether it sleeps. One of the two sees the other. Who takes the word back wakes the reactor: one
+ * write for each sleep. The eventfd is edge-triggered and never read: each write is a new event, and
+ * 2^64 - 2 of them fit. */
 #include <errno.h>
 #include <unistd.h>
 
 #include "reactor/state.h"
 
-struct cdt_post post_asleep;
+static void push(struct cdt_reactor *reactor, struct cdt_post *post)
+{
+    post->next = __atomic_load_n(&reactor->posts, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&reactor->posts, &post->next, post, true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED)) {}
+}
 
 int cdt_reactor_post(struct cdt_reactor *reactor, struct cdt_post *post)
 {
     static const uint64_t one = 1;
-    struct cdt_post *head;
 
     if (!is_usable(reactor) || !post || !post->fn)
         return -EINVAL;
     if (__atomic_exchange_n(&post->posted, 1, __ATOMIC_ACQ_REL))
         return -EALREADY;
-    head = __atomic_load_n(&reactor->posts, __ATOMIC_RELAXED);
-    do {
-        post->next = head == &post_asleep ? NULL : head;
-    } while (!__atomic_compare_exchange_n(&reactor->posts, &head, post, true, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_RELAXED));
-    if (head == &post_asleep && write(reactor->wake_fd, &one, sizeof one) < 0)
+    push(reactor, post);
+    if (__atomic_load_n(&reactor->asleep, __ATOMIC_SEQ_CST) &&
+        __atomic_exchange_n(&reactor->asleep, false, __ATOMIC_RELAXED) &&
+        write(reactor->wake_fd, &one, sizeof one) < 0)
         return -errno;
     return 0;
 }
@@ -36,7 +38,7 @@ static struct cdt_post *take(struct cdt_reactor *reactor)
     struct cdt_post *post = __atomic_exchange_n(&reactor->posts, NULL, __ATOMIC_ACQUIRE);
     struct cdt_post *oldest = NULL, *next;
 
-    for (; post && post != &post_asleep; post = next) {
+    for (; post; post = next) {
         next = post->next;
         post->next = oldest;
         oldest = post;

@@ -63,9 +63,9 @@ struct cdt_reactor {
     struct reactor_room *room;
     struct wheel wheel;
 
-    /* Newest first; &post_asleep while the reactor sleeps. */
     char own_cache_line[64];
-    struct cdt_post *posts;
+    struct cdt_post *posts; /* newest first */
+    bool asleep;            /* who posts must wake the reactor: reactor/post.c */
 };
 
 /* clock.c */
@@ -105,7 +105,6 @@ void hook_run(struct cdt_reactor *reactor, struct cdt_hook *list);
 void hook_forget_all(struct cdt_hook *list);
 
 /* post.c */
-extern struct cdt_post post_asleep __attribute__((visibility("hidden")));
 void post_run(struct cdt_reactor *reactor);
 void post_forget_all(struct cdt_reactor *reactor);
 
@@ -143,29 +142,21 @@ static inline bool timer_is_due(const struct cdt_reactor *reactor)
     return timer_not_alarmed(reactor) && wheel_is_due(&reactor->wheel, clock_turn(reactor));
 }
 
-/* False if posts are waiting. */
+static inline bool post_waiting(const struct cdt_reactor *reactor)
+{
+    return __atomic_load_n(&reactor->posts, __ATOMIC_SEQ_CST);
+}
+
+/* Whoever posts from now on wakes the reactor. False if posts are waiting. */
 static inline bool post_fall_asleep(struct cdt_reactor *reactor)
 {
-    struct cdt_post *head = NULL;
-
-    return __atomic_compare_exchange_n(&reactor->posts, &head, &post_asleep, false,
-                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ||
-           head == &post_asleep;
+    (void)__atomic_exchange_n(&reactor->asleep, true, __ATOMIC_SEQ_CST);
+    return !post_waiting(reactor);
 }
 
 static inline void post_wake_up(struct cdt_reactor *reactor)
 {
-    struct cdt_post *head = &post_asleep;
-
-    if (__atomic_load_n(&reactor->posts, __ATOMIC_RELAXED) == head)
-        __atomic_compare_exchange_n(&reactor->posts, &head, NULL, false, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED);
-}
-
-/* Only between sleeps: the marker of a sleep is not a post. */
-static inline bool post_waiting(const struct cdt_reactor *reactor)
-{
-    return __atomic_load_n(&reactor->posts, __ATOMIC_RELAXED);
+    __atomic_store_n(&reactor->asleep, false, __ATOMIC_RELAXED);
 }
 
 /* Whether the next wait must not sleep. Posts are not looked at. */

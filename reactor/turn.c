@@ -17,6 +17,7 @@ static OFF_THE_SHORT_PATH void before_wait(struct cdt_reactor *reactor)
 {
     if (!reactor->prepared)
         run_hooks(reactor, CDT_BEFORE_WAIT);
+    reactor->prepared = false;
     if (reactor->changed)
         watch_apply_changes(reactor);
 }
@@ -115,7 +116,6 @@ static inline __attribute__((always_inline)) int turn(struct cdt_reactor *reacto
 
     if (reactor->attention)
         before_wait(reactor);
-    reactor->prepared = false;
     count = wait_at_once(reactor, timeout);
     if (count < 0)
         return count;
@@ -224,6 +224,7 @@ int cdt_reactor_prepare(struct cdt_reactor *reactor, uint64_t *timeout)
     reactor->busy = true;
     before_wait(reactor);
     reactor->prepared = true;
+    reactor->attention |= ATTEND_WORK; /* so that the turn sees it */
     *timeout = sleep_allowed(reactor);
     reactor->busy = false;
     return 0;

@@ -6,7 +6,7 @@
 
 /* How many timers of a slot are looked at for the exact tick of the earliest. With more of them the
  * start of the slot serves: one more turn, in which the slot is distributed to lower levels. */
-#define WHEEL_SCAN 4
+#define WHEEL_SCAN 12
 
 /* How many timers are moved to lower levels at a time: half a millisecond. */
 #define WHEEL_MOVES 8192
