@@ -40,7 +40,7 @@ void reactor_source_remove(struct cdt_reactor *reactor, int fd)
 /* Makes the rest of the batch forget a source, whose memory may be gone after this call. */
 void source_scrub(struct cdt_reactor *reactor, const struct cdt_source *source)
 {
-    for (struct epoll_event *event = reactor->event_next; event != reactor->event_end; event++) {
+    for (struct epoll_event *event = reactor->event_next; event < reactor->event_end; event++) {
         if (event->data.ptr == source) {
             event->data.ptr = &nobody;
             source_not_counted(reactor);

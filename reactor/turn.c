@@ -13,7 +13,7 @@ static void run_hooks(struct cdt_reactor *reactor, enum cdt_hook_point point)
         hook_run(reactor, list);
 }
 
-static OFF_THE_SHORT_PATH void before_wait(struct cdt_reactor *reactor)
+static void before_wait(struct cdt_reactor *reactor)
 {
     if (!reactor->prepared)
         run_hooks(reactor, CDT_BEFORE_WAIT);
@@ -22,29 +22,42 @@ static OFF_THE_SHORT_PATH void before_wait(struct cdt_reactor *reactor)
         watch_apply_changes(reactor);
 }
 
-/* The short path: nothing to do but to wait for descriptors, and for the earliest timer. */
-static inline int wait_at_once(struct cdt_reactor *reactor, uint64_t timeout)
+/* The short path: nothing to do but to wait for descriptors, and for the earliest timer. Negative if
+ * it cannot be taken. */
+static inline int wait_for_descriptors(struct cdt_reactor *reactor)
 {
     int count;
 
-    if (timeout != CDT_NEVER || reactor->attention || !post_fall_asleep(reactor))
-        return wait_for_events(reactor, timeout);
+    if (!post_fall_asleep(reactor))
+        return -1;
     if (__builtin_expect(timer_not_alarmed(reactor), false)) {
         count = wait_for_timer(reactor);
     } else {
         reactor->counters.waits++;
         count = epoll_wait(reactor->epoll_fd, reactor->events, reactor->max_events, -1);
     }
-    if (count < 0)
-        return wait_for_events(reactor, timeout);
     post_wake_up(reactor);
+    reactor->now = 0;
     return count;
 }
 
-static OFF_THE_SHORT_PATH void after_wait(struct cdt_reactor *reactor)
+static void after_wait(struct cdt_reactor *reactor)
 {
     wheel_take_past(&reactor->wheel);
     run_hooks(reactor, CDT_AFTER_WAIT);
+}
+
+static OFF_THE_SHORT_PATH int wait_with_attention(struct cdt_reactor *reactor, uint64_t timeout)
+{
+    int count;
+
+    if (reactor->attention)
+        before_wait(reactor);
+    count = wait_for_events(reactor, timeout);
+    reactor->now = 0;
+    if (count >= 0 && reactor->attention)
+        after_wait(reactor);
+    return count;
 }
 
 static inline void dispatch(struct cdt_reactor *reactor, int count)
@@ -53,7 +66,6 @@ static inline void dispatch(struct cdt_reactor *reactor, int count)
 
     reactor->handled = count;
     reactor->counters.events += (uint64_t)count;
-    reactor->event_next = event; /* source_scrub() may be called in turns without events too */
     reactor->event_end = end;
     while (event != end) {
         struct cdt_source *source = event->data.ptr;
@@ -110,28 +122,30 @@ static OFF_THE_SHORT_PATH void after_events(struct cdt_reactor *reactor)
     }
 }
 
+/* 0, or why there could be no turn. */
 static inline __attribute__((always_inline)) int turn(struct cdt_reactor *reactor, uint64_t timeout)
 {
-    int count;
+    int count = -1;
 
-    if (reactor->attention)
-        before_wait(reactor);
-    count = wait_at_once(reactor, timeout);
-    if (count < 0)
-        return count;
-    reactor->now = 0;
+    if (timeout == CDT_NEVER && !reactor->attention)
+        count = wait_for_descriptors(reactor);
+    if (count < 0) {
+        count = wait_with_attention(reactor, timeout);
+        if (count < 0)
+            return count;
+    }
     reactor->counters.turns++;
-    if (reactor->attention)
-        after_wait(reactor);
     dispatch(reactor, count);
     if (reactor->attention || post_waiting(reactor) || timer_not_alarmed(reactor))
         after_events(reactor);
-    return reactor->handled;
+    return 0;
 }
 
 int reactor_turn(struct cdt_reactor *reactor, uint64_t timeout)
 {
-    return turn(reactor, timeout);
+    int result = turn(reactor, timeout);
+
+    return result < 0 ? result : reactor->handled;
 }
 
 /* Outside of turns the clock has stood still for an unknown time: the next use reads it. */
@@ -151,11 +165,11 @@ int cdt_reactor_run(struct cdt_reactor *reactor)
     if (reactor->busy)
         return -EBUSY;
     reactor->busy = true;
-    while (!reactor->stopped && result >= 0)
+    while (!reactor->stopped && !result)
         result = is_usable(reactor) ? turn(reactor, CDT_NEVER) : -EINVAL;
     reactor->stopped = false;
     leave(reactor);
-    return result < 0 ? result : 0;
+    return result;
 }
 
 int cdt_reactor_stop(struct cdt_reactor *reactor)
