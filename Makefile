@@ -21,7 +21,6 @@ CONFIG := $(subst $(empty) $(empty),-,$(strip $(CONFIG)))
 BUILD  := build$(if $(CONFIG),/$(CONFIG))
 OBJ    := $(BUILD)/obj
 
-LIBS     := # what the static library needs from others
 CPPFLAGS := -D_GNU_SOURCE -Iinclude -I.
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CODEGEN  := -std=gnu11 -fPIC -fvisibility=hidden -fno-semantic-interposition -fno-plt -pthread \
@@ -29,7 +28,8 @@ CODEGEN  := -std=gnu11 -fPIC -fvisibility=hidden -fno-semantic-interposition -fn
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 FOREIGN  := $(if $(CROSS),build/cross/usr)
 CPPFLAGS += $(FOREIGN:%=-isystem %/include)
-CMOCKA   := $(foreach f,$(FOREIGN:%=%/lib/$(CROSS:-=)),-L$f -Wl,-rpath,$(CURDIR)/$f) -lcmocka
+LDFLAGS  += $(foreach f,$(FOREIGN:%=%/lib/$(CROSS:-=)),-L$f -Wl,-rpath,$(CURDIR)/$f -Wl$(comma)--disable-new-dtags)
+LIBS     := -lcares -luriparser -lidn2 # what the static library needs from others
 COMPILE   = $(CC) $(CPPFLAGS) $(CODEGEN) $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror)
 LINK      = $(CC) $(CODEGEN) $(CFLAGS) $(LDFLAGS)
 # The program and the shared library are optimised as a whole; tests take the plain half of the objects.
@@ -82,7 +82,7 @@ deps:
 # changes, or when a source goes away.
 remember = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 $(OBJ)/flags: FORCE $(if $(DEPS),| deps)
-	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS) $(CMOCKA))
+	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS))
 $(OBJ)/objects: FORCE
 	$(call remember,$(OBJECTS))
 
@@ -116,7 +116,7 @@ $(patsubst %.skipped,%,$(wildcard $(BUILD)/examples/*.skipped $(BUILD)/bench/*.s
 
 $(BUILD)/test/%: $(OBJ)/test/%.o $(SUPPORT) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
-	$(LINK) $(WRAP) $(filter %.o %.a,$^) $(LIBS) $(CMOCKA) -o $@
+	$(LINK) $(WRAP) $(filter %.o %.a,$^) $(LIBS) -lcmocka -o $@
 $(BUILD)/test/fault/%: private WRAP = $(WRAPPED:%=-Wl$(comma)--wrap=%)
 $(filter $(BUILD)/test/fault/%,$(TESTS)): test/fault/wrapped
 $(OBJ)/test/fault/%.o $(OBJ)/test/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes
@@ -185,7 +185,7 @@ install: $(BUILD)/libconduit.a $(BUILD)/$(SONAME) $(BUILD)/conduit
 	install -m 644 $(BUILD)/$(SONAME) $(TO)/libconduit.so.$(VERSION)
 	ln -sfn libconduit.so.$(VERSION) $(TO)/$(SONAME)
 	ln -sfn $(SONAME) $(TO)/libconduit.so
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' conduit.pc.in \
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' conduit.pc.in \
 	    >$(TO)/pkgconfig/conduit.pc
 	for m in $(wildcard docs/man/*.[1-8]); do \
 	    install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done

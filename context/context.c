@@ -1,40 +1,102 @@
-/* The context: shared options and limit, and the way from an endpoint to its carrier's row. */
-#include <errno.h>
+/* The context: its making and freeing, the default one of each reactor, and what it shares. */
+#include <stdio.h>
 #include <string.h>
 
 #include "context/internal.h"
+
+enum { DELAY_DEFAULT = 250, DELAY_MIN = 10, DELAY_MAX = 2000 }; /* ms; RFC 8305 section 8 */
+
+static uint64_t attempt_delay(uint64_t wanted)
+{
+    if (wanted == 0)
+        return DELAY_DEFAULT * CDT_MS;
+    if (wanted < DELAY_MIN * CDT_MS)
+        return DELAY_MIN * CDT_MS;
+    return wanted > DELAY_MAX * CDT_MS ? DELAY_MAX * CDT_MS : wanted;
+}
+
+static void free_resolver(struct cdt_context *context)
+{
+    if (context->resolver_is_own)
+        cdt_resolver_free(context->resolver);
+    context->resolver = NULL;
+    context->resolver_is_own = false;
+}
+
+/* The reactor is freed, and its flows have ended: what is left waits for cdt_context_free(). */
+static void forget_reactor(struct reactor_room *room)
+{
+    struct cdt_context *context = cdt_container_of(room, struct cdt_context, room);
+    free_resolver(context);
+    reactor_remove_room(context->reactor, room);
+    context->reactor = NULL;
+}
+
+static void destroy_default(struct reactor_room *room)
+{
+    struct cdt_context *context = cdt_container_of(room, struct cdt_context, room);
+    forget_reactor(room);
+    cdt_limit_free(context->limit);
+    mem_free(context);
+}
 
 int cdt_context_new(struct cdt_reactor *reactor, const struct cdt_context_options *options,
                     struct cdt_context **context)
 {
     struct cdt_context_options mine;
-    if (!reactor || !context || !options_copy(&mine, sizeof mine, options))
+    struct cdt_flow_options flow;
+    if (!reactor_usable(reactor) || !context || !options_copy(&mine, sizeof mine, options) ||
+        !options_copy(&flow, sizeof flow, mine.flow))
         return -EINVAL;
     struct cdt_context *new = mem_zalloc(sizeof *new);
     if (!new)
         return -ENOMEM;
+    new->flow = flow;
     new->reactor = reactor;
-    new->flow = mine.flow;
-    new->error = "";
-    if (new->flow.size == 0)
-        new->flow.size = sizeof new->flow;
+    new->attempt_delay = attempt_delay(mine.attempt_delay);
+    new->resolver = mine.resolver;
+    list_init(&new->races);
     const int status = cdt_limit_new(reactor, mine.max_active, &new->limit);
     if (status) {
         mem_free(new);
         return status;
     }
+    new->room.destroy = forget_reactor;
+    reactor_add_room(reactor, &new->room); /* behind that of the flows, which the limit has made */
     *context = new;
     return 0;
+}
+
+int cdt_context_default(struct cdt_reactor *reactor, struct cdt_context **context)
+{
+    if (!reactor_usable(reactor) || !context)
+        return -EINVAL;
+    struct reactor_room *room = reactor_room(reactor, destroy_default);
+    if (room) {
+        *context = cdt_container_of(room, struct cdt_context, room);
+        return 0;
+    }
+    const int status = cdt_context_new(reactor, NULL, context);
+    if (status == 0)
+        (*context)->room.destroy = destroy_default;
+    return status;
 }
 
 int cdt_context_free(struct cdt_context *context)
 {
     if (!context)
         return 0;
+    if (context->room.destroy == destroy_default)
+        return -EINVAL;
     const int status = cdt_limit_free(context->limit);
-    if (status == 0)
-        mem_free(context);
-    return status;
+    if (status)
+        return status;
+    race_cancel_all(context);
+    free_resolver(context);
+    if (context->reactor)
+        reactor_remove_room(context->reactor, &context->room);
+    mem_free(context);
+    return 0;
 }
 
 struct cdt_reactor *cdt_context_reactor(const struct cdt_context *context)
@@ -52,6 +114,25 @@ int cdt_set_max_active(struct cdt_context *context, unsigned max)
     return context ? cdt_limit_set(context->limit, max) : -EINVAL;
 }
 
+int context_resolver(struct cdt_context *context, struct cdt_resolver **resolver)
+{
+    int status = 0;
+    if (!context->resolver) {
+        status = cdt_resolver_new(context->reactor, NULL, &context->resolver);
+        context->resolver_is_own = status == 0;
+    }
+    *resolver = context->resolver;
+    return status;
+}
+
+struct cdt_resolver *cdt_context_resolver(struct cdt_context *context)
+{
+    struct cdt_resolver *resolver = NULL;
+    if (context && reactor_usable(context->reactor))
+        context_resolver(context, &resolver);
+    return resolver;
+}
+
 const char *cdt_context_error(const struct cdt_context *context)
 {
     return context ? context->error : "";
@@ -59,76 +140,8 @@ const char *cdt_context_error(const struct cdt_context *context)
 
 int context_fail(struct cdt_context *context, int status, const char *text)
 {
-    context->error = status ? text : "";
-    return status;
-}
-
-static const struct context_row *row_of(const struct cdt_endp *endp)
-{
-    return endp && (unsigned)endp->kind < CDT_ENDP_KINDS ? &context_rows[endp->kind] : NULL;
-}
-
-int cdt_connect_endp(struct cdt_context *context, const struct cdt_endp *endp,
-                     const struct cdt_flow_options *options, const struct cdt_handler *handler,
-                     struct cdt_flow **flow)
-{
-    const struct context_row *row = row_of(endp);
-    if (!context)
-        return -EINVAL;
-    if (!row || !handler || !flow)
-        return context_fail(context, -EINVAL, cdt_strerror(-EINVAL));
-    int status;
-    if (row->connect)
-        status = row->connect(context, endp, options ? options : &context->flow, handler, flow);
-    else
-        status =
-            context_failed_flow(context->reactor, -EPROTONOSUPPORT, row->no_connect, handler, flow);
-    return context_fail(context, status, cdt_strerror(status));
-}
-
-static bool is_zero(const void *memory, size_t length)
-{
-    const uint8_t *bytes = memory;
-    while (length > 0 && bytes[length - 1] == 0)
-        length--;
-    return length == 0;
-}
-
-/* The options with the context's limit in the first free place. */
-static int add_limit(struct cdt_context *context, struct cdt_server_options *options)
-{
-    int free_place = -1;
-    for (int i = CDT_MAX_LIMITS - 1; i >= 0; i--) {
-        if (options->limits[i] == context->limit)
-            return 0;
-        if (!options->limits[i])
-            free_place = i;
-    }
-    if (free_place < 0)
-        return -EINVAL;
-    options->limits[free_place] = context->limit;
-    return 0;
-}
-
-int cdt_serve_endp(struct cdt_context *context, const struct cdt_endp *endp,
-                   const struct cdt_server_options *options, const struct cdt_handler *handler,
-                   struct cdt_server **server)
-{
-    const struct context_row *row = row_of(endp);
-    struct cdt_server_options mine;
-    if (!context)
-        return -EINVAL;
-    if (!row || !handler || !server || !options_copy(&mine, sizeof mine, options))
-        return context_fail(context, -EINVAL, cdt_strerror(-EINVAL));
-    if (is_zero(&mine.flow, sizeof mine.flow))
-        mine.flow = context->flow;
-    if (add_limit(context, &mine) != 0)
-        return context_fail(context, -EINVAL, "no place for the context's limit");
-    if (!row->listen)
-        return context_fail(context, -EPROTONOSUPPORT, row->no_listen);
-    context->error = "";
-    const int status = row->listen(context, endp, &mine, handler, server);
-    if (status && !*context->error)
-        context_fail(context, status, cdt_strerror(status));
+    if (!text || !*text)
+        text = cdt_strerror(status);
+    snprintf(context->error, sizeof context->error, "%s", status ? text : "");
     return status;
 }

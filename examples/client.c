@@ -1,5 +1,5 @@
-/* A client: connects to an endpoint, sends a line, prints the answer.
- * Usage: client [ENDPOINT [LINE]], where ENDPOINT is tcp:127.0.0.1:7777, unix:/run/x.sock, ... */
+/* A client: connects, sends a line, prints the answer.
+ * Usage: client [ENDPOINT [LINE]], where ENDPOINT is tcp:localhost:7777, unix:/run/x.sock, a URI, ... */
 #include <conduit/conduit.h>
 
 #include <stdio.h>
@@ -40,21 +40,16 @@ int main(int argc, char **argv)
 {
     struct cdt_reactor *reactor;
     struct cdt_context *context;
-    struct cdt_endp *endp;
-    struct cdt_endp_error error;
     struct cdt_flow *flow;
+    const char *to = argc > 1 ? argv[1] : "tcp:127.0.0.1:7777";
     if (argc > 2)
         line = argv[2];
-    if (cdt_endp_parse(argc > 1 ? argv[1] : "tcp:127.0.0.1:7777", &endp, &error) < 0) {
-        fprintf(stderr, "client: %s\n", error.text);
-        return 2;
-    }
-    if (cdt_reactor_new(NULL, &reactor) < 0 || cdt_context_new(reactor, NULL, &context) < 0)
+    if (cdt_reactor_new(NULL, &reactor) < 0 || cdt_context_default(reactor, &context) < 0)
         return 1;
-    if (cdt_connect_endp(context, endp, NULL, &handler, &flow) == 0)
+    if (cdt_connect(context, to, NULL, &handler, &flow) == 0)
         cdt_reactor_run(reactor);
-    cdt_endp_free(endp);
-    cdt_reactor_free(reactor);
-    cdt_context_free(context);
+    else
+        fprintf(stderr, "client: %s\n", cdt_context_error(context));
+    cdt_reactor_free(reactor); /* and its default context */
     return result;
 }

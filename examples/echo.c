@@ -31,12 +31,11 @@ int main(void)
 {
     const struct cdt_server_options options = {.size = sizeof options, .on_listen = on_listen};
     struct cdt_reactor *reactor;
+    struct cdt_context *context;
     struct cdt_server *server;
-    struct cdt_addr every_address;
 
-    cdt_addr_any(&every_address, AF_INET6, 7777);
-    if (cdt_reactor_new(NULL, &reactor) < 0 ||
-        cdt_tcp_listen(reactor, &every_address, &options, &echo, &server) < 0)
+    if (cdt_reactor_new(NULL, &reactor) < 0 || cdt_context_default(reactor, &context) < 0 ||
+        cdt_serve(context, "tcp:7777", &options, &echo, &server) < 0)
         return 1;
     return cdt_reactor_run(reactor) < 0;
 }

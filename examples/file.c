@@ -110,16 +110,17 @@ static void on_listen(struct cdt_server *server, int status, const char *text)
 
 int main(int argc, char **argv)
 {
+    const struct cdt_flow_options flow = {.size = sizeof flow, .idle_timeout = 60 * CDT_SECOND};
     const struct cdt_server_options options = {
         .size = sizeof options,
-        .flow = {.size = sizeof options.flow, .idle_timeout = 60 * CDT_SECOND},
+        .flow = &flow,
         .on_listen = on_listen,
     };
     struct cdt_reactor *reactor;
     struct cdt_context *context;
     struct cdt_server *server;
     struct cdt_endp *endp;
-    struct cdt_endp_error error;
+    struct cdt_text_error error;
 
     if (argc != 3) {
         fprintf(stderr, "usage: file PATH ENDPOINT\n");

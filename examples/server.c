@@ -107,12 +107,15 @@ static void on_interrupt(struct cdt_signal *signal, int number)
 static int serve(struct cdt_context *context, const struct cdt_endp *endp,
                  struct cdt_server **server)
 {
+    const struct cdt_flow_options flow = {
+        .size = sizeof flow,
+        .idle_timeout = 60 * CDT_SECOND,
+        .lifetime = 600 * CDT_SECOND,
+        .min_rate = 100, /* bytes a second */
+    };
     const struct cdt_server_options options = {
         .size = sizeof options,
-        .flow = {.size = sizeof options.flow,
-                 .idle_timeout = 60 * CDT_SECOND,
-                 .lifetime = 600 * CDT_SECOND,
-                 .min_rate = 100}, /* bytes a second */
+        .flow = &flow,
         .max_active = 1000,
         .backlog = 512,
         .on_listen = on_listen,
@@ -130,7 +133,7 @@ int main(int argc, char **argv)
     struct cdt_reactor *reactor;
     struct cdt_context *context;
     struct cdt_endp *endp;
-    struct cdt_endp_error error;
+    struct cdt_text_error error;
 
     if (cdt_endp_parse(argc > 1 ? argv[1] : "tcp:7777", &endp, &error) < 0) {
         fprintf(stderr, "server: %s\n", error.text);

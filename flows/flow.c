@@ -7,7 +7,9 @@
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static void set_peer(struct cdt_flow *flow, const struct cdt_addr *peer)
+/* Inline into flow_new(): each accepted flow comes this way. */
+static inline __attribute__((always_inline)) void set_peer(struct cdt_flow *flow,
+                                                           const struct cdt_addr *peer)
 {
     if (!peer || peer->length == 0)
         return;
@@ -120,6 +122,33 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
     flow->flags |= flags;
     list_append(config->server ? server_flows(config->server) : &hub->flows, &flow->link);
     *result = flow;
+    return 0;
+}
+
+/* As flow_new() and its callers, for a flow that is there already. */
+int flow_set_carrier(struct cdt_flow *flow, const struct cdt_carrier_ops *ops,
+                     const struct cdt_carrier *carrier, bool connecting,
+                     const struct cdt_addr *peer)
+{
+    struct cdt_reactor *reactor = flow->config->hub->reactor;
+    uint32_t flags = connecting ? FLOW_READABLE : FLOW_CONNECTED; /* the first: ask it once */
+    if (ops->flags & CDT_CARRIER_SHORT_READS)
+        flags |= FLOW_SHORT_READS;
+    if (carrier->fd >= 0) {
+        uint32_t events = FLOW_EVENTS_READ | (connecting ? FLOW_EVENTS_WRITE : 0);
+        int error = reactor_source_add(reactor, &flow->source, carrier->fd, events);
+        if (error)
+            return error;
+        flags |= FLOW_REGISTERED | (connecting ? FLOW_ARMED : 0);
+    }
+    const uint32_t old = FLOW_READABLE | FLOW_WRITABLE | FLOW_READ_END | FLOW_HUNG |
+                         FLOW_CONNECTED | FLOW_SHORT_READS;
+    flow->flags = (flow->flags & ~old) | flags;
+    flow->ops = ops;
+    flow->carrier = *carrier;
+    flow->peer_family = 0;
+    set_peer(flow, peer);
+    flow_schedule(flow);
     return 0;
 }
 

@@ -48,12 +48,13 @@ static void destroy(struct reactor_room *room)
     if (hub->config)
         flow_config_put(hub->config);
     forget_limits(hub);
+    reactor_remove_room(hub->reactor, room);
     mem_free(hub);
 }
 
 struct flow_hub *flow_hub(struct cdt_reactor *reactor)
 {
-    struct reactor_room *room = reactor_room(reactor);
+    struct reactor_room *room = reactor_room(reactor, destroy);
     if (room)
         return cdt_container_of(room, struct flow_hub, room);
     struct flow_hub *hub = mem_zalloc(sizeof *hub);
@@ -70,6 +71,6 @@ struct flow_hub *flow_hub(struct cdt_reactor *reactor)
         mem_free(hub);
         return NULL;
     }
-    reactor_set_room(reactor, &hub->room);
+    reactor_add_room(reactor, &hub->room);
     return hub;
 }

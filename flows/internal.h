@@ -452,6 +452,22 @@ void flow_on_timer(struct cdt_timer *timer);
 
 extern const struct cdt_carrier_ops tcp_ops, unix_ops, unix_fds_ops, pair_ops;
 
+/* A flow that is connecting goes on with another carrier, which is connected or, if `connecting`, will be.
+ * The one it had has no descriptor, and is not closed: whoever calls has done so, or does. 0, or why the
+ * descriptor could not be registered: nothing has changed then. */
+int flow_set_carrier(struct cdt_flow *flow, const struct cdt_carrier_ops *ops,
+                     const struct cdt_carrier *carrier, bool connecting,
+                     const struct cdt_addr *peer);
+
+/* The options of a flow, with the defaults filled in. */
+static inline const struct cdt_flow_options *flow_options(const struct cdt_flow *flow)
+{
+    return &flow->config->options;
+}
+
+/* tcp.c: a socket that is connecting and belongs to no flow yet; or a negative errno. */
+int tcp_start(const struct cdt_addr *to, const struct cdt_flow_options *options);
+
 /* How a carrier of sockets connects: `start` gives a descriptor or a negative errno. */
 struct flow_connect {
     const struct cdt_carrier_ops *ops;

@@ -27,9 +27,10 @@ static int prepare_options(struct cdt_server *server, const struct cdt_server_op
         return -EINVAL;
     if (!copy->accept_budget)
         copy->accept_budget = SERVER_BUDGET;
-    if (!copy->flow.size)
-        copy->flow.size = sizeof copy->flow;
-    return flow_config_get(server->hub, &copy->flow, server, &server->config);
+    int result = flow_config_get(server->hub, copy->flow, server, &server->config);
+
+    copy->flow = NULL; /* the caller's */
+    return result;
 }
 
 /* The server's own limit, and each of the shared ones once. */

@@ -73,8 +73,7 @@ static int bind_source(int fd, const struct cdt_addr *source, int family)
     return bind(fd, &source->any, source->length) ? -errno : 0;
 }
 
-/* A socket that is connecting, or a negative errno. */
-static int start(const struct cdt_addr *to, const struct cdt_flow_options *options)
+int tcp_start(const struct cdt_addr *to, const struct cdt_flow_options *options)
 {
     int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0)
@@ -105,6 +104,6 @@ int cdt_tcp_connect(struct cdt_reactor *reactor, const struct cdt_addr *to,
 {
     if (!tcp_is_ip(to))
         return -EINVAL;
-    struct flow_connect connect = {.ops = &tcp_ops, .start = start, .to = to};
+    struct flow_connect connect = {.ops = &tcp_ops, .start = tcp_start, .to = to};
     return flow_connect(reactor, &connect, options, handler, flow);
 }

@@ -6,6 +6,8 @@
  *   bytes queued              when the carrier last took some
  *   end of stream sent        when it was sent
  *   else                      when payload last moved */
+#include <stdio.h>
+
 #include "flows/internal.h"
 
 struct cause {
@@ -124,6 +126,19 @@ void flow_update_timer(struct cdt_flow *flow)
         cdt_timer_set_at(flow->config->hub->reactor, &flow->timer, deadline);
 }
 
+/* The connect timeout has passed; the carrier may know what was tried. */
+static void end_connecting(struct cdt_flow *flow)
+{
+    const struct cause *cause = &causes[CONNECT];
+    const char *tried = flow->ops->tried ? flow->ops->tried(&flow->carrier) : NULL;
+    char text[1280];
+    if (tried && *tried)
+        snprintf(text, sizeof text, "%s: %s", cause->text, tried);
+    else
+        snprintf(text, sizeof text, "%s", cause->text);
+    flow_end(flow, cause->status, text);
+}
+
 /* The running window is over: fast enough? */
 static bool rate_reached(struct cdt_flow *flow)
 {
@@ -156,5 +171,8 @@ void flow_on_timer(struct cdt_timer *timer)
             flow_end(flow, flow->status, NULL);
         return;
     }
-    flow_end(flow, causes[cause].status, causes[cause].text);
+    if (cause == CONNECT)
+        end_connecting(flow);
+    else
+        flow_end(flow, causes[cause].status, causes[cause].text);
 }

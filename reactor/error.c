@@ -20,6 +20,14 @@ static const struct {
     [CDT_EDRAIN - CDT_EBASE] = {"CDT_EDRAIN", "server stopped and its drain deadline has passed"},
     [CDT_EFILTERED - CDT_EBASE] = {"CDT_EFILTERED", "peer refused by the accept filter"},
     [CDT_ESHED - CDT_EBASE] = {"CDT_ESHED", "connection shed, no descriptor was free"},
+    [CDT_ENXDOMAIN - CDT_EBASE] = {"CDT_ENXDOMAIN", "name resolution failed: NXDOMAIN"},
+    [CDT_ENODATA - CDT_EBASE] = {"CDT_ENODATA", "name resolution failed: no data"},
+    [CDT_ESERVFAIL - CDT_EBASE] = {"CDT_ESERVFAIL", "name resolution failed: SERVFAIL"},
+    [CDT_EDNSREFUSED - CDT_EBASE] = {"CDT_EDNSREFUSED", "name resolution failed: refused"},
+    [CDT_EDNSTIMEOUT - CDT_EBASE] = {"CDT_EDNSTIMEOUT", "name resolution failed: timeout"},
+    [CDT_EDNSANSWER - CDT_EBASE] = {"CDT_EDNSANSWER", "name resolution failed: malformed answer"},
+    [CDT_ENOSERVICE - CDT_EBASE] = {"CDT_ENOSERVICE", "unknown scheme"},
+    [CDT_ENORULE - CDT_EBASE] = {"CDT_ENORULE", "no rule for this host"},
 };
 
 static char errno_texts[ERRNO_COUNT][56];

@@ -10,13 +10,18 @@
 /* Incremented in every forked child; a reactor remembers the value of its birth. */
 extern unsigned reactor_fork_generation __attribute__((visibility("hidden")));
 
-/* What the rooms above keep for each reactor, made on first use and destroyed by
- * cdt_reactor_free(). `destroy` may run callbacks and turns of the reactor. */
+/* What the rooms above keep for each reactor, destroyed by cdt_reactor_free() in the order in which it was
+ * added: what the flows keep comes first, and with it the last callbacks of everybody. `destroy` may run
+ * callbacks and turns of the reactor, and removes the room at its end. */
 struct reactor_room {
     void (*destroy)(struct reactor_room *room);
+    struct reactor_room *next;
 };
-struct reactor_room *reactor_room(const struct cdt_reactor *reactor);
-void reactor_set_room(struct cdt_reactor *reactor, struct reactor_room *room);
+/* The first one with this `destroy`; NULL: none. */
+struct reactor_room *reactor_room(const struct cdt_reactor *reactor,
+                                  void (*destroy)(struct reactor_room *room));
+void reactor_add_room(struct cdt_reactor *reactor, struct reactor_room *room);
+void reactor_remove_room(struct cdt_reactor *reactor, struct reactor_room *room);
 
 /* True unless `reactor` is NULL or belongs to the parent of this process. */
 bool reactor_usable(const struct cdt_reactor *reactor);

@@ -130,8 +130,8 @@ int cdt_reactor_free(struct cdt_reactor *reactor)
     if (reactor->busy)
         return -EBUSY;
     reactor->busy = true;
-    if (reactor->room)
-        reactor->room->destroy(reactor->room);
+    while (reactor->rooms)
+        reactor->rooms->destroy(reactor->rooms);
     signal_forget_all(reactor);
     watch_forget_all(reactor);
     wheel_forget_all(&reactor->wheel);
@@ -148,14 +148,31 @@ bool reactor_usable(const struct cdt_reactor *reactor)
     return is_usable(reactor);
 }
 
-struct reactor_room *reactor_room(const struct cdt_reactor *reactor)
+struct reactor_room *reactor_room(const struct cdt_reactor *reactor,
+                                  void (*destroy)(struct reactor_room *room))
 {
-    return reactor->room;
+    struct reactor_room *room = reactor->rooms;
+    while (room && room->destroy != destroy)
+        room = room->next;
+    return room;
 }
 
-void reactor_set_room(struct cdt_reactor *reactor, struct reactor_room *room)
+void reactor_add_room(struct cdt_reactor *reactor, struct reactor_room *room)
 {
-    reactor->room = room;
+    struct reactor_room **at = &reactor->rooms;
+    while (*at)
+        at = &(*at)->next;
+    room->next = NULL;
+    *at = room;
+}
+
+void reactor_remove_room(struct cdt_reactor *reactor, struct reactor_room *room)
+{
+    struct reactor_room **at = &reactor->rooms;
+    while (*at && *at != room)
+        at = &(*at)->next;
+    if (*at)
+        *at = room->next;
 }
 
 int cdt_reactor_fd(const struct cdt_reactor *reactor)

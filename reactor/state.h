@@ -60,7 +60,7 @@ struct cdt_reactor {
 
     cdt_log_fn *log;
     void *log_user;
-    struct reactor_room *room;
+    struct reactor_room *rooms;
     struct wheel wheel;
 
     char own_cache_line[64];

@@ -16,10 +16,14 @@ struct cdt_endp *endp_make(enum cdt_endp_kind kind, uint32_t number, struct slic
     char *texts = (char *)(endp + 1);
     endp->kind = kind;
     endp->number = number;
-    endp->name = memcpy(texts, name.at, name.length);
+    endp->name = texts;
     endp->name_length = name.length;
-    endp->port = memcpy(texts + name.length + 1, port.at, port.length);
+    endp->port = texts + name.length + 1;
     endp->port_length = port.length;
+    if (name.length) /* else it may be NULL */
+        memcpy(texts, name.at, name.length);
+    if (port.length)
+        memcpy(texts + name.length + 1, port.at, port.length);
     return endp;
 }
 
@@ -40,6 +44,19 @@ int cdt_endp_tcp(const struct cdt_addr *addr, struct cdt_endp **endp)
     if (new)
         new->addr = *addr;
     return made(new, endp);
+}
+
+struct cdt_endp *endp_make_tcp(const struct cdt_addr *addr, uint16_t port)
+{
+    struct cdt_endp *endp = endp_make(CDT_ENDP_TCP, 0, nothing, nothing);
+    if (!endp)
+        return NULL;
+    endp->addr = *addr;
+    if (addr->any.sa_family == AF_INET)
+        endp->addr.v4.sin_port = htons(port);
+    else
+        endp->addr.v6.sin6_port = htons(port);
+    return endp;
 }
 
 static int make_named(enum cdt_endp_kind kind, uint32_t number, const char *name, const char *port,
@@ -183,4 +200,15 @@ const struct cdt_endp *cdt_endp_base(const struct cdt_endp *endp)
     while (endp && endp->inner)
         endp = endp->inner;
     return endp;
+}
+
+bool vchan_port_is_valid(struct slice port)
+{
+    for (size_t i = 0; i < port.length; i++) {
+        const char c = port.at[i];
+        if (!(c >= '0' && c <= '9') && !((c | 32) >= 'a' && (c | 32) <= 'z') && c != '_' &&
+            c != '-')
+            return false;
+    }
+    return port.length > 0;
 }

@@ -3,37 +3,6 @@
 
 #include "resolve/internal.h"
 
-static int wrong(struct sexp_reader *reader, const char *expected)
-{
-    return endp_wrong(reader->error, -EINVAL, reader->start, "expected %s", expected);
-}
-
-/* Takes the next token, which must be of a kind. */
-static int take(struct sexp_reader *reader, enum sexp_token kind, const char *expected)
-{
-    const enum sexp_token token = sexp_next(reader);
-    if (token == SEXP_WRONG)
-        return -EINVAL; /* the error is filled in */
-    return token == kind ? 0 : wrong(reader, expected);
-}
-
-static int take_atom(struct sexp_reader *reader, const char *expected, struct slice *atom)
-{
-    const int status = take(reader, SEXP_ATOM, expected);
-    *atom = reader->atom;
-    return status;
-}
-
-static int take_number(struct sexp_reader *reader, const char *expected, uint32_t max,
-                       uint32_t *number)
-{
-    struct slice atom;
-    const int status = take_atom(reader, expected, &atom);
-    if (status)
-        return status;
-    return slice_number(atom, max, number) ? 0 : wrong(reader, expected);
-}
-
 static int finish(struct cdt_endp *made, struct cdt_endp **endp)
 {
     *endp = made;
@@ -50,34 +19,16 @@ static int read_tcp(struct sexp_reader *reader, const struct row *row, unsigned 
                     struct cdt_endp **endp)
 {
     (void)row, (void)depth;
-    static const char address[] = "an IP address";
     struct cdt_addr addr;
-    struct slice ip;
-    uint32_t port;
-    char text[64];
-    int status = take(reader, SEXP_OPEN, "( and an IP address");
+    uint16_t port = 0;
+    int status = sexp_take(reader, SEXP_OPEN, "( and an IP address");
     if (status == 0)
-        status = take_atom(reader, address, &ip);
-    if (status)
-        return status;
-    if (ip.length >= sizeof text || memchr(ip.at, 0, ip.length))
-        return wrong(reader, address);
-    memcpy(text, ip.at, ip.length);
-    text[ip.length] = 0;
-    status = cdt_addr_ip(&addr, text, 0);
-    if (status)
-        return endp_wrong(reader->error, status, reader->start, "expected %s",
-                          status == -ENODEV ? "the scope of an interface that exists" : address);
-    status = take_number(reader, "a port from 0 to 65535", UINT16_MAX, &port);
+        status = sexp_take_ip(reader, &addr);
     if (status == 0)
-        status = take(reader, SEXP_CLOSE, ") after the port");
-    if (status)
-        return status;
-    cdt_addr_ip(&addr, text, (uint16_t)port);
-    struct cdt_endp *made = endp_make(CDT_ENDP_TCP, 0, nothing, nothing);
-    if (made)
-        made->addr = addr;
-    return finish(made, endp);
+        status = sexp_take_port(reader, &port);
+    if (status == 0)
+        status = sexp_take(reader, SEXP_CLOSE, ") after the port");
+    return status ? status : finish(endp_make_tcp(&addr, port), endp);
 }
 
 struct row {
@@ -94,7 +45,7 @@ static int read_name(struct sexp_reader *reader, const struct row *row, unsigned
 {
     (void)depth;
     struct slice name;
-    const int status = take_atom(reader, row->expected, &name);
+    const int status = sexp_take_atom(reader, row->expected, &name);
     return status ? status : finish(endp_make(row->kind, 0, name, nothing), endp);
 }
 
@@ -105,15 +56,15 @@ static int read_vchan(struct sexp_reader *reader, const struct row *row, unsigne
     (void)depth;
     struct slice name = nothing, port = nothing;
     uint32_t domid = 0;
-    int status = take(reader, SEXP_OPEN, row->expected);
+    int status = sexp_take(reader, SEXP_OPEN, row->expected);
     if (status == 0 && row->kind == CDT_ENDP_VCHAN_DIRECT)
-        status = take_number(reader, "a domain id from 0 to 65535", UINT16_MAX, &domid);
+        status = sexp_take_number(reader, "a domain id from 0 to 65535", UINT16_MAX, &domid);
     else if (status == 0)
-        status = take_atom(reader, "the name of a domain", &name);
+        status = sexp_take_atom(reader, "the name of a domain", &name);
     if (status == 0)
-        status = take_atom(reader, "the name of a port", &port);
+        status = sexp_take_atom(reader, "the name of a port", &port);
     if (status == 0)
-        status = take(reader, SEXP_CLOSE, ") after the name of the port");
+        status = sexp_take(reader, SEXP_CLOSE, ") after the name of the port");
     return status ? status : finish(endp_make(row->kind, domid, name, port), endp);
 }
 
@@ -123,14 +74,14 @@ static int read_tls(struct sexp_reader *reader, const struct row *row, unsigned 
 {
     struct slice host;
     struct cdt_endp *inner = NULL;
-    int status = take(reader, SEXP_OPEN, row->expected);
+    int status = sexp_take(reader, SEXP_OPEN, row->expected);
     if (status == 0)
-        status = take_atom(reader, "a host name", &host);
+        status = sexp_take_atom(reader, "a host name", &host);
     if (status == 0)
         status = read_endp(reader, depth + 1, &inner);
     if (status)
         return status;
-    status = take(reader, SEXP_CLOSE, ") after the endpoint inside");
+    status = sexp_take(reader, SEXP_CLOSE, ") after the endpoint inside");
     struct cdt_endp *made = status ? NULL : endp_make(CDT_ENDP_TLS, 0, host, nothing);
     if (!made) {
         cdt_endp_free(inner);
@@ -147,34 +98,37 @@ static const struct row rows[] = {
     {"Vchan_direct", read_vchan, CDT_ENDP_VCHAN_DIRECT, "( and a domain id"},
     {"Vchan_domain_socket", read_vchan, CDT_ENDP_VCHAN_DOMAIN_SOCKET, "( and the name of a domain"},
     {"Unknown", read_name, CDT_ENDP_UNKNOWN, "a reason"},
+    {"Launchd", read_name, CDT_ENDP_SYSTEMD, "a name of LISTEN_FDNAMES"},
 };
 
 /* The short text of a kind that has no s-expression, as an atom. */
 static int read_short(struct sexp_reader *reader, struct cdt_endp **endp)
 {
-    static const char expected[] = "( and an endpoint, or tcp:, fd: or systemd: and a name";
-    struct cdt_endp_error inside;
+    static const char expected[] = "( and an endpoint, or tcp: or fd: and a name";
+    struct cdt_text_error inside;
     char text[1100];
     const struct slice atom = reader->atom;
     if (atom.length >= sizeof text || memchr(atom.at, 0, atom.length))
-        return wrong(reader, expected);
+        return sexp_wrong(reader, expected);
     memcpy(text, atom.at, atom.length);
     text[atom.length] = 0;
     struct cdt_endp *made = NULL;
-    const bool possible = strncmp(text, "tcp:", 4) == 0 || strncmp(text, "fd:", 3) == 0 ||
-                          strncmp(text, "systemd:", 8) == 0;
+    const bool possible = strncmp(text, "tcp:", 4) == 0 || strncmp(text, "fd:", 3) == 0;
     const int status = possible ? cdt_endp_parse(text, &made, &inside) : -EINVAL;
     if (status == -ENOMEM)
         return status;
     if (status)
-        return wrong(reader, expected);
+        return sexp_wrong(reader, expected);
     if (made->kind < CDT_ENDP_HOST) {
         cdt_endp_free(made);
-        return wrong(reader, expected);
+        return sexp_wrong(reader, expected);
     }
     *endp = made;
     return 0;
 }
+
+static const char tag_expected[] =
+    "TCP, TLS, Unix_domain_socket, Vchan_direct, Vchan_domain_socket, Launchd or Unknown";
 
 static int read_endp(struct sexp_reader *reader, unsigned depth, struct cdt_endp **endp)
 {
@@ -182,46 +136,43 @@ static int read_endp(struct sexp_reader *reader, unsigned depth, struct cdt_endp
     if (token == SEXP_ATOM && depth > 1 && depth <= CDT_ENDP_DEPTH)
         return read_short(reader, endp);
     if (token != SEXP_OPEN)
-        return token == SEXP_WRONG ? -EINVAL : wrong(reader, "( and an endpoint");
+        return token == SEXP_WRONG ? -EINVAL : sexp_wrong(reader, "( and an endpoint");
     int status;
     if (depth > CDT_ENDP_DEPTH)
         return endp_wrong(reader->error, -E2BIG, reader->start,
                           "expected at most %d endpoints in one another", CDT_ENDP_DEPTH);
     struct slice tag;
-    status = take_atom(
-        reader, "TCP, TLS, Unix_domain_socket, Vchan_direct, Vchan_domain_socket or Unknown", &tag);
+    status = sexp_take_atom(reader, tag_expected, &tag);
     if (status)
         return status;
     const struct row *row = rows, *end = rows + sizeof rows / sizeof *rows;
     while (row < end && !slice_is(tag, row->tag))
         row++;
     if (row == end)
-        return wrong(reader,
-                     "TCP, TLS, Unix_domain_socket, Vchan_direct, Vchan_domain_socket or Unknown");
+        return sexp_wrong(reader, tag_expected);
     status = row->read(reader, row, depth, endp);
     if (status)
         return status;
-    status = take(reader, SEXP_CLOSE, ") after the endpoint");
-    if (status)
+    status = sexp_take(reader, SEXP_CLOSE, ") after the endpoint");
+    if (status) {
         cdt_endp_free(*endp);
+        *endp = NULL;
+    }
     return status;
 }
 
-int endp_read_sexp(const char *text, struct cdt_endp **endp, struct cdt_endp_error *error)
+static int read_first(struct sexp_reader *reader, void *made)
 {
-    struct sexp_reader reader = {.text = text, .error = error};
+    return read_endp(reader, 1, made);
+}
+
+int endp_read_sexp(const char *text, struct cdt_endp **endp, struct cdt_text_error *error)
+{
     struct cdt_endp *made = NULL;
-    reader.memory = mem_alloc(strlen(text) + 1);
-    if (!reader.memory)
-        return endp_wrong(error, -ENOMEM, 0, "not enough memory");
-    int status = read_endp(&reader, 1, &made);
-    if (status == 0) {
-        status = take(&reader, SEXP_END, "the end of the text");
-        if (status)
-            cdt_endp_free(made);
-    }
-    mem_free(reader.memory);
-    if (status == 0)
+    const int status = sexp_read(text, read_first, &made, error);
+    if (status)
+        cdt_endp_free(made);
+    else
         *endp = made;
-    return status == -ENOMEM ? endp_wrong(error, -ENOMEM, 0, "not enough memory") : status;
+    return status;
 }

@@ -10,7 +10,7 @@ enum { HOST_LENGTH = 1023 };
 
 static const char port_expected[] = "expected a port from 0 to 65535";
 
-int endp_wrong(struct cdt_endp_error *error, int code, size_t offset, const char *format, ...)
+int endp_wrong(struct cdt_text_error *error, int code, size_t offset, const char *format, ...)
 {
     if (!error)
         return code;
@@ -45,7 +45,7 @@ bool slice_number(struct slice slice, uint32_t max, uint32_t *number)
 /* A text under way: all of it for the offsets, and where we are. */
 struct reader {
     const char *text, *at;
-    struct cdt_endp_error *error;
+    struct cdt_text_error *error;
 };
 
 static int wrong(const struct reader *reader, int code, const char *sentence)
@@ -172,16 +172,10 @@ static int read_tcp(struct reader *reader, bool host_needed, struct cdt_endp **e
     }
     if (!slice_number(slice_of(reader->at), UINT16_MAX, &port))
         return wrong(reader, -EINVAL, port_expected);
-    struct cdt_endp *made = endp_make(status ? CDT_ENDP_HOST : CDT_ENDP_TCP, status ? port : 0,
-                                      status ? host : nothing, nothing);
-    if (made && status == 0) {
-        made->addr = addr;
-        if (addr.any.sa_family == AF_INET)
-            made->addr.v4.sin_port = htons((uint16_t)port);
-        else
-            made->addr.v6.sin6_port = htons((uint16_t)port);
-    }
-    return finish(reader, made, endp);
+    return finish(reader,
+                  status ? endp_make(CDT_ENDP_HOST, port, host, nothing)
+                         : endp_make_tcp(&addr, (uint16_t)port),
+                  endp);
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
@@ -308,7 +302,7 @@ static int read_text(struct reader *reader, unsigned depth, struct cdt_endp **en
         const int status = endp_read_sexp(reader->at, endp, reader->error);
         const size_t before = (size_t)(reader->at - reader->text);
         if (status && before && reader->error) { /* behind tls+ */
-            const struct cdt_endp_error inside = *reader->error;
+            const struct cdt_text_error inside = *reader->error;
             endp_wrong(reader->error, status, before + inside.offset, "%s",
                        strchr(inside.text, ':') + 2);
         }
@@ -318,11 +312,11 @@ static int read_text(struct reader *reader, unsigned depth, struct cdt_endp **en
                  "expected tcp:, unix:, tls:, tls+, vchan:, fd:, systemd: or (");
 }
 
-int cdt_endp_parse(const char *text, struct cdt_endp **endp, struct cdt_endp_error *error)
+int cdt_endp_parse(const char *text, struct cdt_endp **endp, struct cdt_text_error *error)
 {
     struct reader reader = {text, text, error};
     if (error)
-        *error = (struct cdt_endp_error){0};
+        *error = (struct cdt_text_error){0};
     if (!text || !endp)
         return -EINVAL;
     return read_text(&reader, 1, endp);

@@ -33,6 +33,13 @@ void put_format(struct writer *writer, const char *format, ...)
     put_text(writer, text);
 }
 
+int writer_end(struct writer *writer)
+{
+    if (writer->size)
+        writer->text[writer->length < writer->size ? writer->length : writer->size - 1] = 0;
+    return writer->length > INT_MAX ? -EINVAL : (int)writer->length;
+}
+
 int cdt_endp_format(const struct cdt_endp *endp, enum cdt_endp_form form, char *text, size_t size)
 {
     if (!endp || (!text && size) || (unsigned)form > CDT_ENDP_SHORT ||
@@ -43,9 +50,7 @@ int cdt_endp_format(const struct cdt_endp *endp, enum cdt_endp_form form, char *
         writer.length = 0;
         put_sexp(&writer, endp);
     }
-    if (size)
-        text[writer.length < size ? writer.length : size - 1] = 0;
-    return writer.length > INT_MAX ? -EINVAL : (int)writer.length;
+    return writer_end(&writer);
 }
 
 int cdt_endp_text(const struct cdt_endp *endp, enum cdt_endp_form form, char **text)

@@ -52,12 +52,12 @@ static void put_atom_between(struct writer *writer, const char *prefix, struct s
     writer->last = quotes ? OTHER : BARE;
 }
 
-static void put_atom(struct writer *writer, struct slice atom)
+void put_atom(struct writer *writer, struct slice atom)
 {
     put_atom_between(writer, "", atom, "");
 }
 
-static void put_open(struct writer *writer)
+void put_open(struct writer *writer)
 {
     if (writer->spaces && writer->last != FIRST)
         put(writer, ' ');
@@ -65,24 +65,30 @@ static void put_open(struct writer *writer)
     writer->last = FIRST;
 }
 
-static void put_close(struct writer *writer)
+void put_close(struct writer *writer)
 {
     put(writer, ')');
     writer->last = OTHER;
 }
 
-static void put_number_atom(struct writer *writer, uint32_t number)
+void put_number_atom(struct writer *writer, uint32_t number)
 {
     char text[16];
     snprintf(text, sizeof text, "%u", number);
     put_atom(writer, slice_of(text));
 }
 
+static bool is_one_atom(const struct cdt_endp *endp)
+{
+    return endp->kind == CDT_ENDP_UNIX || endp->kind == CDT_ENDP_UNKNOWN ||
+           endp->kind == CDT_ENDP_SYSTEMD;
+}
+
 /* The payload: one atom, or a list of two. */
 static void put_payload(struct writer *writer, const struct cdt_endp *endp)
 {
     char memory[CDT_ADDR_TEXT];
-    if (endp->kind == CDT_ENDP_UNIX || endp->kind == CDT_ENDP_UNKNOWN) {
+    if (is_one_atom(endp)) {
         put_atom(writer, name_of(endp));
         return;
     }
@@ -108,9 +114,6 @@ static bool put_short_atom(struct writer *writer, const struct cdt_endp *endp)
         snprintf(text, sizeof text, endp->name_length ? ":%u" : "%u", endp->number);
         put_atom_between(writer, "tcp:", name_of(endp), text);
         return true;
-    case CDT_ENDP_SYSTEMD:
-        put_atom_between(writer, "systemd:", name_of(endp), "");
-        return true;
     case CDT_ENDP_FD:
         snprintf(text, sizeof text, "fd:%u", endp->number);
         put_atom(writer, slice_of(text));
@@ -129,13 +132,14 @@ void put_sexp(struct writer *writer, const struct cdt_endp *endp)
         [CDT_ENDP_VCHAN_DOMAIN_SOCKET] = "Vchan_domain_socket",
         [CDT_ENDP_TLS] = "TLS",
         [CDT_ENDP_UNKNOWN] = "Unknown",
+        [CDT_ENDP_SYSTEMD] = "Launchd",
     };
     size_t open = 0;
     for (; endp && !put_short_atom(writer, endp); endp = endp->inner) {
         put_open(writer);
         put_atom(writer, slice_of(tags[endp->kind]));
         put_payload(writer, endp);
-        open += endp->kind == CDT_ENDP_UNIX || endp->kind == CDT_ENDP_UNKNOWN ? 1 : 2;
+        open += is_one_atom(endp) ? 1 : 2;
     }
     while (open--)
         put_close(writer);

@@ -2,6 +2,8 @@
 #ifndef RESOLVE_WRITER_H
 #define RESOLVE_WRITER_H
 
+#include <conduit/mode.h>
+
 #include "resolve/internal.h"
 
 struct writer {
@@ -17,11 +19,23 @@ void put_text(struct writer *writer, const char *text);
 void put_format(struct writer *writer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Ends the text. Returns its length, as snprintf(3) does; -EINVAL for one over INT_MAX. */
+int writer_end(struct writer *writer);
+
+/* S-expressions: an atom, in quotes where it must be, and lists. */
+void put_atom(struct writer *writer, struct slice atom);
+void put_number_atom(struct writer *writer, uint32_t number);
+void put_open(struct writer *writer);
+void put_close(struct writer *writer);
+
 /* An endpoint as s-expression. */
 void put_sexp(struct writer *writer, const struct cdt_endp *endp);
 
 /* An endpoint's short text; false if there is none that reads back as this endpoint. */
 bool put_short(struct writer *writer, const struct cdt_endp *endp);
+
+/* The key of a server, or None. */
+void put_own_key(struct writer *writer, const struct cdt_own_key *key);
 
 static inline struct slice name_of(const struct cdt_endp *endp)
 {

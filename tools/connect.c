@@ -1,5 +1,4 @@
-/* conduit connect: standard input to the peer, the peer to standard output. The addresses of a name
- * are tried one after the other. */
+/* conduit connect: standard input to the peer, the peer to standard output. */
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -8,10 +7,8 @@
 
 static struct connection {
     const struct settings *settings;
-    struct cdt_reactor *reactor;
-    struct cdt_context *context;
-    struct targets targets;
-    size_t next; /* target to be tried next */
+    struct session session;
+    struct target target;
     struct cdt_flow *network, *local;
     struct cdt_signal user;
     int status; /* of the program */
@@ -20,7 +17,7 @@ static struct connection {
 static void end(int status)
 {
     connection.status = status;
-    cdt_reactor_stop(connection.reactor);
+    cdt_reactor_stop(connection.session.reactor);
 }
 
 /* ---- the relay ------------------------------------------------------------------------------- */
@@ -41,7 +38,7 @@ static void on_done(struct cdt_flow *local, struct cdt_flow *network,
     if (stdio_failed())
         status = complain(stdio_failed(), cdt_strerror(result->status_a));
     else if (result->status_b)
-        status = complain(connection.targets.text, cdt_flow_error(network));
+        status = complain(connection.target.text, cdt_flow_error(network));
     tell(connection.settings, "sent %llu bytes, received %llu",
          (unsigned long long)result->bytes_a_to_b, (unsigned long long)result->bytes_b_to_a);
     end(status);
@@ -54,10 +51,10 @@ static void on_open(struct cdt_flow *flow)
     char peer[CDT_ADDR_TEXT];
     struct cdt_addr addr = {0};
     cdt_flow_dst(flow, &addr);
-    tell(connection.settings, "%s: connected to %s", connection.targets.text,
+    tell(connection.settings, "%s: connected to %s", connection.target.text,
          cdt_addr_format(&addr, peer));
     int status =
-        stdio_flow(connection.reactor, &local_handler, on_local_failure, &connection.local);
+        stdio_flow(connection.session.reactor, &local_handler, on_local_failure, &connection.local);
     if (status) {
         complain(stdio_failed() ? stdio_failed() : "standard input", cdt_strerror(status));
     } else {
@@ -65,25 +62,17 @@ static void on_open(struct cdt_flow *flow)
         if (status == 0)
             return;
         cdt_flow_abort(connection.local, status, NULL);
-        complain(connection.targets.text, cdt_strerror(status));
+        complain(connection.target.text, cdt_strerror(status));
     }
-    connection.next = connection.targets.count;
     cdt_flow_abort(flow, 0, NULL);
     connection.status = EXIT_FAILED;
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */
 
-static void connect_next(void);
-
 static void on_close(struct cdt_flow *flow, int status)
 {
-    if (status && connection.next < connection.targets.count) {
-        tell(connection.settings, "%s: %s", connection.targets.text, cdt_flow_error(flow));
-        connect_next();
-    } else {
-        end(status ? complain(connection.targets.text, cdt_flow_error(flow)) : connection.status);
-    }
+    end(status ? complain(connection.target.text, cdt_flow_error(flow)) : connection.status);
 }
 
 static const struct cdt_handler network_handler = {
@@ -92,32 +81,25 @@ static const struct cdt_handler network_handler = {
     .on_close = on_close,
 };
 
-static void connect_next(void)
-{
-    const struct cdt_endp *endp = connection.targets.endps[connection.next++];
-    const int status =
-        cdt_connect_endp(connection.context, endp, NULL, &network_handler, &connection.network);
-    if (status)
-        end(complain(connection.targets.text, cdt_strerror(status)));
-}
-
 static void on_user(struct cdt_signal *signal, int number)
 {
     uint64_t in, out;
     (void)signal, (void)number;
     stdio_counters(&in, &out);
-    note("counters: %s: sent %llu, received %llu", connection.targets.text, (unsigned long long)in,
+    note("counters: %s: sent %llu, received %llu", connection.target.text, (unsigned long long)in,
          (unsigned long long)out);
 }
 
 static int run(void)
 {
     connection.user.fn = on_user;
-    int status = cdt_signal_add(connection.reactor, &connection.user, SIGUSR1);
+    int status = cdt_signal_add(connection.session.reactor, &connection.user, SIGUSR1);
     if (status)
         return complain("signals", cdt_strerror(status));
-    connect_next();
-    status = cdt_reactor_run(connection.reactor);
+    connection.status = target_connect(&connection.session, &connection.target, &network_handler,
+                                       &connection.network);
+    if (connection.status == 0)
+        status = cdt_reactor_run(connection.session.reactor);
     cdt_signal_remove(&connection.user);
     return status ? complain("reactor", cdt_strerror(status)) : connection.status;
 }
@@ -126,15 +108,15 @@ int connect_run(struct settings *settings)
 {
     const char *text = settings->texts[0];
     connection.settings = settings;
-    int status = targets_read(settings, text, false, &connection.targets);
+    int status = target_read(settings, text, &connection.target);
     if (status)
         return status;
-    status = setup(settings, &connection.reactor, &connection.context);
+    status = session_begin(settings, &connection.session);
     if (status == 0) {
         status = run();
-        teardown(connection.reactor, connection.context);
+        session_end(&connection.session);
     }
-    targets_free(&connection.targets);
+    target_free(&connection.target);
     /* The last chance of a file system to say that it did not keep what was written. */
     if (close(STDOUT_FILENO) < 0 && status == 0)
         status = complain("standard output", cdt_strerror(-errno));

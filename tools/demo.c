@@ -432,9 +432,12 @@ int demo_run(struct settings *settings)
     };
     demo.first = lanes;
     demo.end = lanes + sizeof lanes / sizeof *lanes;
-    int status = setup(settings, &demo.reactor, &demo.context);
+    struct session session;
+    int status = session_begin(settings, &session);
     if (status)
         return status;
+    demo.reactor = session.reactor;
+    demo.context = session.context;
     prepare();
     status = catch_signals();
     if (status == 0)
@@ -449,7 +452,7 @@ int demo_run(struct settings *settings)
     cdt_signal_remove(&demo.interrupt);
     cdt_signal_remove(&demo.hangup);
     cdt_signal_remove(&demo.user);
-    teardown(demo.reactor, demo.context);
+    session_end(&session);
     cdt_endp_free(demo.target);
     if (*demo.folder)
         rmdir(demo.folder);

@@ -34,7 +34,7 @@ static void stop_all(struct listeners *all, uint64_t drain)
             cdt_server_stop(all->each[i].server, drain);
     }
     if (all->running == 0)
-        cdt_reactor_stop(all->job->reactor);
+        cdt_reactor_stop(all->job->session->reactor);
 }
 
 /* ---- listening ------------------------------------------------------------------------------- */
@@ -115,7 +115,7 @@ static void on_stopped(struct cdt_server *server)
     listener->server = NULL;
     all->failed |= !all->draining; /* nobody asked it to */
     if (--all->running == 0)
-        cdt_reactor_stop(all->job->reactor);
+        cdt_reactor_stop(all->job->session->reactor);
 }
 
 static int listen_on(struct listeners *all, struct listener *listener)
@@ -123,7 +123,7 @@ static int listen_on(struct listeners *all, struct listener *listener)
     const struct settings *settings = all->job->settings;
     const struct cdt_server_options options = {
         .size = sizeof options,
-        .flow = settings->flow,
+        .flow = &settings->flow,
         .backlog = (int)settings->backlog,
         .reuseport = settings->reuseport,
         .unix_mode = settings->unix_mode,
@@ -133,25 +133,17 @@ static int listen_on(struct listeners *all, struct listener *listener)
         .on_stopped = on_stopped,
         .user = listener,
     };
-    if (cdt_serve_endp(all->job->context, listener->endp, &options, all->job->handler,
+    if (cdt_serve_endp(all->job->session->context, listener->endp, &options, all->job->handler,
                        &listener->server) != 0)
-        return complain(listener->text, cdt_context_error(all->job->context));
+        return complain(listener->text, cdt_context_error(all->job->session->context));
     all->running++;
     return 0;
 }
 
-/* Of several addresses of a name, the first. */
 static int read_endp(struct listeners *all, struct listener *listener, const char *text)
 {
-    struct targets targets;
     *listener = (struct listener){.all = all, .text = text};
-    const int status = targets_read(all->job->settings, text, true, &targets);
-    if (status)
-        return status;
-    listener->endp = targets.endps[0];
-    targets.endps[0] = NULL;
-    targets_free(&targets);
-    return 0;
+    return listen_read(all->job->session, text, &listener->endp);
 }
 
 static void free_listeners(struct listeners *all)
@@ -202,14 +194,14 @@ static void on_user(struct cdt_signal *signal, int number)
     (void)number;
     for (int i = 0; i < all->count; i++)
         print_counters(&all->each[i]);
-    if (cdt_limit_counters(cdt_context_limit(all->job->context), &limit) == 0)
+    if (cdt_limit_counters(cdt_context_limit(all->job->session->context), &limit) == 0)
         note("counters: limit: max %u, active %u, peak %u, waiting %u, throttled %llu", limit.max,
              limit.active, limit.peak, limit.waiting, (unsigned long long)limit.throttled);
 }
 
 static int catch_signals(struct listeners *all)
 {
-    struct cdt_reactor *reactor = all->job->reactor;
+    struct cdt_reactor *reactor = all->job->session->reactor;
     all->term.fn = on_term;
     all->interrupt.fn = on_interrupt;
     all->user.fn = on_user;
@@ -239,7 +231,7 @@ int listeners_run(const struct listeners_job *job)
     if (status)
         stop_all(&all, 0);
     if (all.running) {
-        const int ended = cdt_reactor_run(job->reactor);
+        const int ended = cdt_reactor_run(job->session->reactor);
         if (ended)
             status = complain("reactor", cdt_strerror(ended));
     }

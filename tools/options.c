@@ -13,13 +13,12 @@ enum {
     LISTENS = SERVE | PROXY,
     STREAMS = SERVE | CONNECT | PROXY,
     DIALS = CONNECT | PROXY,
-    NAMES = CONNECT | PROXY | RESOLVE,
+    NAMES = STREAMS | RESOLVE,
     ALL = STREAMS | RESOLVE | DEMO
 };
 
 static const char no_tls[] = "TLS is not built in";
 static const char no_vchan[] = "vchan is not built in";
-static const char no_names[] = "names are not resolved in this build";
 
 enum { LONGEST = 1000000000 };
 
@@ -50,6 +49,10 @@ static const struct option options[] = {
     {"--reuseport", NULL, LISTENS, set_flag, AT(reuseport), 0, 0, "share a port between processes"},
     {"--unix-mode", "MODE", LISTENS, read_mode, AT(unix_mode), 0, 0,
      "mode of a Unix socket, octal"},
+    {"--dns", "SERVERS", NAMES, read_text, AT(dns), 0, 0,
+     "name servers, ADDRESS[:PORT],...; default those of the system"},
+    {"--rewrite", "SUFFIX=ENDPOINT", NAMES, read_rewrite, 0, 0, 0,
+     "hosts of URIs below SUFFIX are ENDPOINT; repeatable"},
     {"--sexp", "human|machine", RESOLVE, read_sexp, 0, 0, 0, "form of the output"},
     {"--json", NULL, RESOLVE, set_flag, AT(json), 0, 0, "one JSON object a line"},
     {"-v", NULL, ALL, set_flag, AT(verbose), 0, 0, "more on standard error"},
@@ -71,8 +74,6 @@ static const struct option options[] = {
     {"--ciphers", "LIST", STREAMS, not_built_in, 0, 0, 0, no_tls},
     {"--crl", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
     {"--pin", "SHA256", DIALS, not_built_in, 0, 0, 0, no_tls},
-    {"--dns", "SERVERS", NAMES, not_built_in, 0, 0, 0, no_names},
-    {"--rewrite", "SUFFIX=ENDPOINT", NAMES, not_built_in, 0, 0, 0, no_names},
 };
 
 static const struct option *const options_end = options + sizeof options / sizeof *options;

@@ -18,13 +18,13 @@ struct option {
     const char *text; /* for the usage */
 };
 
-/* A flag (bool); a number from `min` to `max` (unsigned); an octal mode (unsigned). */
-option_fn set_flag, read_unsigned, read_mode;
+/* A flag (bool); a number from `min` to `max` (unsigned); an octal mode (unsigned); a text. */
+option_fn set_flag, read_unsigned, read_mode, read_text;
 /* Seconds with up to nine decimals, at most `max` (uint64_t, ns); a timeout, where 0 is CDT_NEVER;
  * a linger time, where 0 is the shortest. */
 option_fn read_seconds, read_timeout, read_linger;
 /* Those of one option each; read_answer takes the answer from `min`. */
-option_fn read_answer, read_source, read_keepalive, read_bind, read_sexp;
+option_fn read_answer, read_source, read_keepalive, read_bind, read_sexp, read_rewrite;
 /* A backend: "none" is always there, of others `text` says why not. Always wrong: `text` says why.
  */
 option_fn read_backend, not_built_in;

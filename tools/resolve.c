@@ -106,15 +106,11 @@ static void print_json(FILE *out, const struct cdt_endp *endp)
         fputc('}', out);
 }
 
-/* ---- the command ----------------------------------------------------------------------------- */
+/* ---- the output ------------------------------------------------------------------------------ */
 
-static int print_endp(const struct settings *settings, const char *from,
-                      const struct cdt_endp *endp)
+static int print_endp(const struct settings *settings, const struct cdt_endp *endp)
 {
     char *text;
-    const enum cdt_endp_kind kind = cdt_endp_base(endp)->kind;
-    if (kind == CDT_ENDP_FD || kind == CDT_ENDP_SYSTEMD)
-        return complain(from, "an inherited descriptor is only for listening");
     if (settings->json) {
         print_json(stdout, endp);
     } else {
@@ -125,25 +121,121 @@ static int print_endp(const struct settings *settings, const char *from,
         cdt_endp_text_free(text);
     }
     putchar('\n');
-    return kind == CDT_ENDP_UNKNOWN ? EXIT_FAILED : EXIT_DONE;
+    return cdt_endp_base(endp)->kind == CDT_ENDP_UNKNOWN ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+enum { AT_ONCE = 100 };
+
+/* One for each text, printed in their order. */
+struct question {
+    struct cdt_resolution *resolution; /* NULL: not asked yet, or over */
+    bool malformed;
+};
+
+static struct job {
+    const struct settings *settings;
+    struct session session;
+    struct question *questions;
+    int asked, printed; /* so many from the beginning are */
+    int status;
+} job;
+
+static void on_resolved(void *user, struct cdt_resolution *resolution)
+{
+    (void)user;
+    if (cdt_resolution_status(resolution) <= 0)
+        cdt_reactor_stop(job.session.reactor);
+}
+
+/* An endpoint, or a URI. */
+static int ask(const char *text, struct cdt_resolution **resolution)
+{
+    struct cdt_resolver *resolver = job.session.resolver;
+    struct cdt_text_error error;
+    struct cdt_endp *endp;
+    int status = cdt_endp_parse(text, &endp, &error);
+    if (status == -EPROTONOSUPPORT) {
+        status = cdt_resolve(resolver, text, NULL, on_resolved, NULL, resolution, &error);
+        return status ? text_error(text, status, &error) : 0;
+    }
+    if (status)
+        return text_error(text, status, &error);
+    const enum cdt_endp_kind kind = cdt_endp_base(endp)->kind;
+    if (kind == CDT_ENDP_FD || kind == CDT_ENDP_SYSTEMD) {
+        status = complain(text, "an inherited descriptor is only for listening");
+    } else {
+        status = cdt_resolve_endp(resolver, endp, NULL, on_resolved, NULL, resolution);
+        if (status)
+            complain(text, cdt_strerror(status));
+    }
+    cdt_endp_free(endp);
+    return status;
+}
+
+static void ask_more(void)
+{
+    for (; job.asked < job.settings->count && job.asked - job.printed < AT_ONCE; job.asked++) {
+        struct question *question = &job.questions[job.asked];
+        question->malformed = ask(job.settings->texts[job.asked], &question->resolution) != 0;
+        if (question->malformed)
+            job.status = EXIT_FAILED;
+    }
+}
+
+static void print_answer(struct question *question)
+{
+    size_t count;
+    const struct cdt_endp *const *endps = cdt_resolution_endps(question->resolution, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (print_endp(job.settings, endps[i]) != 0)
+            job.status = EXIT_FAILED;
+    }
+    cdt_resolution_free(question->resolution);
+    question->resolution = NULL;
+}
+
+/* As far as the answers are there. */
+static void print_more(void)
+{
+    for (; job.printed < job.asked; job.printed++) {
+        struct question *question = &job.questions[job.printed];
+        if (!question->malformed && cdt_resolution_status(question->resolution) > 0)
+            break;
+        if (!question->malformed)
+            print_answer(question);
+    }
+}
+
+static int run(void)
+{
+    for (;;) {
+        ask_more();
+        print_more();
+        if (fflush(stdout) != 0)
+            return complain("standard output", cdt_strerror(-errno));
+        if (job.printed == job.settings->count)
+            return job.status;
+        const int status = job.printed == job.asked ? 0 : cdt_reactor_run(job.session.reactor);
+        if (status)
+            return complain("reactor", cdt_strerror(status));
+    }
 }
 
 int resolve_run(struct settings *settings)
 {
-    int status = EXIT_DONE;
-    for (int i = 0; i < settings->count; i++) {
-        struct targets targets;
-        if (targets_read(settings, settings->texts[i], false, &targets) != 0) {
-            status = EXIT_FAILED;
-            continue;
-        }
-        for (size_t j = 0; j < targets.count; j++) {
-            if (print_endp(settings, targets.text, targets.endps[j]) != 0)
-                status = EXIT_FAILED;
-        }
-        targets_free(&targets);
-        if (fflush(stdout) != 0)
-            return complain("standard output", cdt_strerror(-errno));
+    job.settings = settings;
+    job.questions = calloc((size_t)settings->count, sizeof *job.questions);
+    if (!job.questions)
+        return complain("resolve", cdt_strerror(-ENOMEM));
+    int status = session_begin(settings, &job.session);
+    if (status == 0) {
+        status = run();
+        for (int i = job.printed; i < job.asked; i++)
+            cdt_resolution_free(job.questions[i].resolution);
+        session_end(&job.session);
     }
+    free(job.questions);
     return status;
 }

@@ -111,10 +111,12 @@ int serve_run(struct settings *settings)
         handlers[settings->answer].on_close = verbose_close;
         job.on_accept = verbose_accept;
     }
-    int status = setup(settings, &job.reactor, &job.context);
+    struct session session;
+    int status = session_begin(settings, &session);
     if (status)
         return status;
+    job.session = &session;
     status = listeners_run(&job);
-    teardown(job.reactor, job.context);
+    session_end(&session);
     return status;
 }

@@ -13,6 +13,12 @@ enum { SERVE = 1, CONNECT = 2, PROXY = 4, RESOLVE = 8, DEMO = 16, VERSION = 32 }
 
 enum answer { ANSWER_ECHO, ANSWER_DISCARD, ANSWER_SOURCE };
 
+/* A rule: hosts below `suffix` are `endp`. */
+struct rewrite {
+    char *suffix;
+    struct cdt_endp *endp;
+};
+
 struct settings {
     const struct command *command;
     char **texts; /* the arguments that are no options */
@@ -27,6 +33,9 @@ struct settings {
     unsigned unix_mode;
     struct cdt_flow_options flow; /* timeouts, keepalive, source, interface */
     struct cdt_addr bind;         /* --bind ADDR: source, and default listen address */
+    const char *dns;              /* --dns; NULL: the system's */
+    struct rewrite *rewrites;     /* --rewrite, in their order */
+    size_t rewrite_count;
     enum cdt_endp_form sexp;
     bool json;
     bool verbose, quiet;
@@ -70,34 +79,47 @@ __attribute__((format(printf, 1, 2))) void note(const char *format, ...);
 /* A line to standard output, at once. 0, or EXIT_FAILED after an error line. */
 int say(const char *line);
 
-/* ---- the reactor and the context of a command ------------------------------------------------ */
+/* ---- what a command works with --------------------------------------------------------------- */
 
-/* Makes both, as the settings have it; complains and returns EXIT_FAILED if it cannot. */
-int setup(const struct settings *settings, struct cdt_reactor **reactor,
-          struct cdt_context **context);
-void teardown(struct cdt_reactor *reactor, struct cdt_context *context);
+struct session {
+    struct cdt_reactor *reactor;
+    struct cdt_resolver *resolver;
+    struct cdt_context *context;
+};
+
+/* Makes all three, as the settings have it; or complains and returns an exit status. */
+int session_begin(const struct settings *settings, struct session *session);
+void session_end(struct session *session);
 
 /* ---- endpoints of texts ---------------------------------------------------------------------- */
 
-/* What a text means, in the order to be tried; names are resolved. */
-struct targets {
+/* What to connect to. */
+struct target {
     const char *text;
-    size_t count;
-    struct cdt_endp *endps[64]; /* more addresses than any name should have are left out */
+    struct cdt_endp *endp; /* NULL: the text is a URI */
 };
 
-/* Reads, checks that the command can use it (`resolve` takes any), and resolves. 0, or an exit
- * status after one line of error. */
-int targets_read(const struct settings *settings, const char *text, bool listening,
-                 struct targets *targets);
-void targets_free(struct targets *targets);
+/* Reads a text to connect to, and checks that it can be. 0, or an exit status after one line of
+ * error. */
+int target_read(const struct settings *settings, const char *text, struct target *target);
+void target_free(struct target *target);
+
+/* Connects to it; failures come by on_close. 0, or EXIT_FAILED after one line of error. */
+int target_connect(const struct session *session, const struct target *target,
+                   const struct cdt_handler *handler, struct cdt_flow **flow);
+
+/* Reads a text to listen at; of a name the first address. 0, or an exit status after one line of
+ * error. */
+int listen_read(const struct session *session, const char *text, struct cdt_endp **endp);
+
+/* What was wrong with a text. Returns the exit status. */
+int text_error(const char *text, int status, const struct cdt_text_error *error);
 
 /* ---- listeners: what serve and proxy share --------------------------------------------------- */
 
 struct listeners_job {
     const struct settings *settings;
-    struct cdt_context *context;
-    struct cdt_reactor *reactor;
+    const struct session *session;
     const struct cdt_handler *handler;
     int (*on_accept)(struct cdt_server *server, struct cdt_flow *flow); /* may be NULL */
     char **texts;                                                       /* where to listen */

@@ -1,13 +1,15 @@
 /* The values of options: each function reads one type into the settings, and returns NULL, or the
  * words for what it expected. */
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/options.h"
 
 /* Expectations that hold numbers are made here. */
-static char expected[120];
+static char expected[200];
 
 /* Decimal digits up to `end`; false if there are none or too many. */
 static bool read_digits(const char **text, uint64_t max, uint64_t *number)
@@ -174,6 +176,40 @@ const char *read_bind(const struct option *option, const char *value, struct set
         return "expected an IP address or the name of an interface";
     memcpy(settings->flow.interface, value, strlen(value) + 1);
     return NULL;
+}
+
+const char *read_text(const struct option *option, const char *value, struct settings *settings,
+                      void *target)
+{
+    (void)option, (void)settings;
+    *(const char **)target = value;
+    return NULL;
+}
+
+/* SUFFIX=ENDPOINT; the settings live as long as the program. */
+const char *read_rewrite(const struct option *option, const char *value, struct settings *settings,
+                         void *target)
+{
+    (void)option, (void)target;
+    struct cdt_text_error error;
+    const char *equals = strchr(value, '=');
+    if (!equals)
+        return "expected SUFFIX=ENDPOINT";
+    struct rewrite rewrite = {strndup(value, (size_t)(equals - value)), NULL};
+    struct rewrite *grown =
+        realloc(settings->rewrites, (settings->rewrite_count + 1) * sizeof *grown);
+    if (grown)
+        settings->rewrites = grown;
+    const int status =
+        rewrite.suffix && grown ? cdt_endp_parse(equals + 1, &rewrite.endp, &error) : -ENOMEM;
+    if (status == 0) {
+        grown[settings->rewrite_count++] = rewrite;
+        return NULL;
+    }
+    free(rewrite.suffix);
+    snprintf(expected, sizeof expected, "%s",
+             status == -ENOMEM ? cdt_strerror(status) : error.text);
+    return expected;
 }
 
 const char *read_sexp(const struct option *option, const char *value, struct settings *settings,

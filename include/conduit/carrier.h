@@ -68,6 +68,10 @@ struct cdt_carrier_ops {
 
     /* Addresses of the peer (`peer` true) and of ourselves. NULL: none. */
     int (*address)(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr);
+
+    /* What has been tried so far, for the error of a flow whose connect timeout has passed; read at
+     * once. NULL, or "": nothing to tell. */
+    const char *(*tried)(const struct cdt_carrier *carrier);
 };
 
 /* Makes a flow over a carrier of yours. `connecting`: it is not connected yet. The flow owns the

@@ -10,8 +10,11 @@
 #include <conduit/flow.h>
 #include <conduit/limit.h>
 #include <conduit/memory.h>
+#include <conduit/mode.h>
 #include <conduit/reactor.h>
+#include <conduit/resolver.h>
 #include <conduit/server.h>
+#include <conduit/uri.h>
 #include <conduit/version.h>
 
 #endif

@@ -7,13 +7,14 @@
  *   CDT_ENDP_VCHAN_DOMAIN_SOCKET  vchan of a domain by its name      name, port
  *   CDT_ENDP_TLS                  TLS with a host, over another      name, inner   (TLS (h (TCP ...)))
  *   CDT_ENDP_UNKNOWN              nowhere, and why                   name          (Unknown "no scheme")
+ *   CDT_ENDP_SYSTEMD              a listening descriptor that        name          (Launchd web)
+ *                                 systemd passed, by name                          systemd:web
  *
- * Three more are found in short texts only; they become one of those above before they are used:
+ * Two more have a short text only; they become one of those above before they are used:
  *   CDT_ENDP_HOST                 TCP to a host by name; no name is  name, number  tcp:example.org:80
  *                                 every address to listen on, and
  *                                 localhost to connect to
  *   CDT_ENDP_FD                   an inherited listening descriptor  number        fd:3
- *   CDT_ENDP_SYSTEMD              one that systemd passed, by name   name          systemd:web
  *
  * Names are byte strings: they may hold any byte, and have a 0 behind the last. An endpoint never
  * changes once it was made. Whether a name can be used (a path short enough, a valid port name) is
@@ -28,6 +29,7 @@
 #include <stdint.h>
 
 #include <conduit/addr.h>
+#include <conduit/error.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -93,16 +95,13 @@ CDT_API void cdt_endp_free(struct cdt_endp *endp);
 /* 1 if both have the same kind, the same fields, and equal inner endpoints; else 0. */
 CDT_API int cdt_endp_equal(const struct cdt_endp *a, const struct cdt_endp *b);
 
+/* Equal endpoints have equal hashes. Not for tables whose keys an enemy chooses. */
+CDT_API uint64_t cdt_endp_hash(const struct cdt_endp *endp);
+
 /* The innermost endpoint: itself, or what lies below all TLS. */
 CDT_API const struct cdt_endp *cdt_endp_base(const struct cdt_endp *endp);
 
 /* ---- reading --------------------------------------------------------------------------------- */
-
-/* Where a text is wrong, and a sentence: "offset 14: expected a port from 0 to 65535". */
-struct cdt_endp_error {
-    size_t offset; /* bytes from the beginning of the text */
-    char text[160];
-};
 
 /* Reads the text of an endpoint.
  *
@@ -118,7 +117,7 @@ struct cdt_endp_error {
  * is none of these (a URI, perhaps); -EINVAL if it begins as one of these and goes wrong; -E2BIG if
  * it nests too deep; -ENODEV for a scope that is no interface; -ENOMEM. `error` may be NULL and is
  * filled in for all of these. */
-CDT_API int cdt_endp_parse(const char *text, struct cdt_endp **endp, struct cdt_endp_error *error);
+CDT_API int cdt_endp_parse(const char *text, struct cdt_endp **endp, struct cdt_text_error *error);
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -129,9 +128,9 @@ enum cdt_endp_form {
 };
 
 /* Writes an endpoint as snprintf(3) does: at most `size` bytes with the final 0 into `text`, which
- * may be NULL if `size` is 0. Returns how many bytes the whole has, without the final 0. HOST, FD
- * and SYSTEMD have only their short text, which stands as an atom inside TLS. cdt_endp_parse()
- * reads all forms back. -EINVAL. */
+ * may be NULL if `size` is 0. Returns how many bytes the whole has, without the final 0. HOST and
+ * FD have only their short text, which stands as an atom inside TLS. cdt_endp_parse() reads all
+ * forms back. -EINVAL. */
 CDT_API int cdt_endp_format(const struct cdt_endp *endp, enum cdt_endp_form form, char *text,
                             size_t size);
 

@@ -4,6 +4,8 @@
 #ifndef CONDUIT_ERROR_H
 #define CONDUIT_ERROR_H
 
+#include <stddef.h>
+
 #include <conduit/version.h>
 
 #ifdef __cplusplus
@@ -20,6 +22,14 @@ enum cdt_error {
     CDT_EDRAIN,          /* the server stopped and its deadline has passed */
     CDT_EFILTERED,       /* on_accept refused the connection without saying why */
     CDT_ESHED,           /* accepted and reset, because no descriptor was free */
+    CDT_ENXDOMAIN,       /* the name does not exist (NXDOMAIN, RFC 1035 section 4.1.1) */
+    CDT_ENODATA,         /* the name has no records of the types asked for */
+    CDT_ESERVFAIL,       /* the name server failed (SERVFAIL) */
+    CDT_EDNSREFUSED,     /* the name server refused to answer (REFUSED) */
+    CDT_EDNSTIMEOUT,     /* no name server answered in time */
+    CDT_EDNSANSWER,      /* the name server's answer makes no sense */
+    CDT_ENOSERVICE,      /* the scheme of a URI is no service that is known, or there is none */
+    CDT_ENORULE,         /* no rule of the resolver is for this host */
     CDT_ELAST            /* one past the last */
 };
 
@@ -30,6 +40,13 @@ CDT_API const char *cdt_strerror(int code);
 /* The symbol of an error code: "ECONNREFUSED", "CDT_ETOOSLOW"; "unknown" where there is none.
  * Static storage. Any thread. */
 CDT_API const char *cdt_errname(int code);
+
+/* Where a text is wrong, and a sentence: "offset 14: expected a port from 0 to 65535". Functions that
+ * read text fill it in. */
+struct cdt_text_error {
+    size_t offset; /* bytes from the beginning of the text */
+    char text[160];
+};
 
 #ifdef __cplusplus
 }

@@ -26,8 +26,7 @@ enum { CDT_MAX_LIMITS = 4 };
 struct cdt_server_options {
     size_t size;
 
-    /* The options of each accepted flow. Copied. Its `size` may be 0: as of this header. */
-    struct cdt_flow_options flow;
+    const struct cdt_flow_options *flow; /* of each accepted flow; NULL: the defaults. Copied */
 
     int backlog; /* 0: 4096. More than somaxconn is cut by the kernel: a warning is logged */
     unsigned max_active;                      /* the server's own limit; 0: unlimited */

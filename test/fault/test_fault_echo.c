@@ -128,14 +128,17 @@ static void on_stopped(struct cdt_server *server)
     serving.stopped++;
 }
 
+/* Buffers that are soon full. */
+static const struct cdt_flow_options small = {
+    .size = sizeof small, .high_watermark = 16384, .send_buffer = 16384};
+static const struct cdt_flow_options taking = {
+    .size = sizeof taking, .high_watermark = 16384, .send_buffer = 16384, .receive_fds = true};
+
 static struct cdt_server_options options_of(enum kind kind)
 {
     return (struct cdt_server_options){
         .size = sizeof(struct cdt_server_options),
-        .flow = {.size = sizeof(struct cdt_flow_options),
-                 .high_watermark = 16384,
-                 .send_buffer = 16384, /* which is soon full */
-                 .receive_fds = kind == UNIX},
+        .flow = kind == UNIX ? &taking : &small,
         .backlog = kind == INHERITED ? 0 : 16,
         .max_active = 1,
         .shed = kind == TCP,

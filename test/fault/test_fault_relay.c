@@ -188,7 +188,9 @@ static int start(struct cdt_reactor *reactor)
 {
     const struct cdt_server_options options = {
         .size = sizeof options,
-        .flow = {.size = sizeof options.flow, .high_watermark = 8192, .send_buffer = 8192},
+        .flow = &(struct cdt_flow_options){.size = sizeof *options.flow,
+                                           .high_watermark = 8192,
+                                           .send_buffer = 8192},
         .on_listen = on_listen,
         .on_error = on_error,
         .on_stopped = on_stopped};

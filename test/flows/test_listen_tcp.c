@@ -145,12 +145,14 @@ static void test_inherited_options(void **state)
     struct cdt_reactor *reactor = test_reactor();
     struct serve serve = {0}, plain = {0};
     struct cdt_server_options options = serve_options(&serve);
+    struct cdt_flow_options flow = {.size = sizeof flow};
 
     (void)state;
-    options.flow.keepalive_times = (struct cdt_keepalive){11, 7, 3};
-    options.flow.send_buffer = 20000;
-    options.flow.receive_buffer = 30000;
-    options.flow.user_timeout = 9 * CDT_SECOND;
+    options.flow = &flow;
+    flow.keepalive_times = (struct cdt_keepalive){11, 7, 3};
+    flow.send_buffer = 20000;
+    flow.receive_buffer = 30000;
+    flow.user_timeout = 9 * CDT_SECOND;
     serve_tcp(reactor, &serve, &options);
     int fd = client_connect(&serve.address);
     until(reactor, serve.opened == 1);
@@ -167,7 +169,9 @@ static void test_inherited_options(void **state)
     serve_stop(reactor, &serve);
 
     options = serve_options(&plain);
-    options.flow.nodelay = options.flow.keepalive = CDT_OFF;
+    flow = (struct cdt_flow_options){.size = sizeof flow};
+    options.flow = &flow;
+    flow.nodelay = flow.keepalive = CDT_OFF;
     serve_tcp(reactor, &plain, &options);
     fd = client_connect(&plain.address);
     until(reactor, plain.opened == 1);
@@ -184,9 +188,11 @@ static void test_fastopen(void **state)
     struct cdt_reactor *reactor = test_reactor();
     struct serve serve = {0};
     struct cdt_server_options options = serve_options(&serve);
+    struct cdt_flow_options flow = {.size = sizeof flow};
 
     (void)state;
-    options.flow.fastopen = CDT_ON;
+    options.flow = &flow;
+    flow.fastopen = CDT_ON;
     serve_tcp(reactor, &serve, &options);
     assert_true(get(cdt_server_fd(serve.server), IPPROTO_TCP, TCP_FASTOPEN) > 0);
     int fd = client_connect(&serve.address);
@@ -234,9 +240,11 @@ static void test_interface(void **state)
     struct cdt_addr at;
     char bound[IF_NAMESIZE] = "";
     socklen_t length = sizeof bound;
+    struct cdt_flow_options flow = {.size = sizeof flow};
 
     (void)state;
-    memcpy(options.flow.interface, "lo", 3);
+    options.flow = &flow;
+    memcpy(flow.interface, "lo", 3);
     assert_int_equal(cdt_addr_any(&at, AF_INET, 0), 0);
     assert_int_equal(cdt_tcp_listen(reactor, &at, &options, &serve_handler, &serve.server), 0);
     until(reactor, serve.listened);
@@ -258,7 +266,7 @@ static void test_interface(void **state)
     serve_stop(reactor, &serve);
 
     serve = (struct serve){0};
-    memcpy(options.flow.interface, "no-such-if", 11);
+    memcpy(flow.interface, "no-such-if", 11);
     assert_int_equal(cdt_tcp_listen(reactor, &at, &options, &serve_handler, &serve.server), 0);
     until(reactor, serve.stopped);
     assert_int_equal(serve.listen_status, -ENODEV);

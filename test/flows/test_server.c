@@ -40,8 +40,9 @@ static void test_arguments(void **state)
     options.unix_mode = 010000;
     assert_int_equal(cdt_tcp_listen(reactor, &at, &options, handler, &server), -EINVAL);
     options = serve_options(&serve);
-    options.flow.high_watermark = 1;
-    options.flow.low_watermark = 2;
+    const struct cdt_flow_options wrong = {
+        .size = sizeof wrong, .high_watermark = 1, .low_watermark = 2};
+    options.flow = &wrong;
     assert_int_equal(cdt_tcp_listen(reactor, &at, &options, handler, &server), -EINVAL);
     assert_int_equal(cdt_server_stop(NULL, 0), -EINVAL);
     assert_null(cdt_server_user(NULL));

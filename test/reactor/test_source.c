@@ -106,9 +106,11 @@ static void destroy(struct reactor_room *base)
 {
     struct counting_room *room = cdt_container_of(base, struct counting_room, room);
 
-    assert_ptr_equal(reactor_room(reactor), base);
+    assert_ptr_equal(reactor_room(reactor, destroy), base);
     while (room->turns < 3)
         assert_true(reactor_turn(reactor, CDT_NEVER) >= 0);
+    reactor_remove_room(reactor, base);
+    assert_null(reactor_room(reactor, destroy));
 }
 
 static void room_may_turn_while_it_is_destroyed(void **state)
@@ -117,11 +119,47 @@ static void room_may_turn_while_it_is_destroyed(void **state)
 
     (void)state;
     assert_int_equal(cdt_reactor_new(NULL, &reactor), 0);
-    assert_null(reactor_room(reactor));
-    reactor_set_room(reactor, &room.room);
+    assert_null(reactor_room(reactor, destroy));
+    reactor_add_room(reactor, &room.room);
     cdt_defer(reactor, &room.deferred);
     assert_int_equal(cdt_reactor_free(reactor), 0);
     assert_int_equal(room.turns, 3);
+}
+
+/* Rooms that write down when they were destroyed; the first adds one more meanwhile. */
+static struct reactor_room rooms[4];
+static char destroyed[8];
+
+static void destroyed_one(struct reactor_room *room)
+{
+    const char name[] = {(char)('0' + (room - rooms)), 0};
+
+    strcat(destroyed, name);
+    if (room == &rooms[0])
+        reactor_add_room(reactor, &rooms[3]);
+    reactor_remove_room(reactor, room);
+}
+
+static void destroyed_other(struct reactor_room *room)
+{
+    destroyed_one(room);
+}
+
+static void rooms_are_found_and_go_in_order(void **state)
+{
+    (void)state;
+    destroyed[0] = 0;
+    assert_int_equal(cdt_reactor_new(NULL, &reactor), 0);
+    for (int i = 0; i < 4; i++)
+        rooms[i].destroy = i == 2 ? destroyed_other : destroyed_one;
+    for (int i = 0; i < 3; i++)
+        reactor_add_room(reactor, &rooms[i]);
+    assert_ptr_equal(reactor_room(reactor, destroyed_one), &rooms[0]);
+    assert_ptr_equal(reactor_room(reactor, destroyed_other), &rooms[2]);
+    reactor_remove_room(reactor, &rooms[1]);
+    reactor_remove_room(reactor, &rooms[1]); /* is not there: nothing */
+    assert_int_equal(cdt_reactor_free(reactor), 0);
+    assert_string_equal(destroyed, "023");
 }
 
 static char logged[600];
@@ -160,6 +198,7 @@ int main(void)
         WITH_REACTOR(freed_from_the_ready_list),
         WITH_REACTOR(edge_triggered_source),
         WITH_REACTOR(room_may_turn_while_it_is_destroyed),
+        WITH_REACTOR(rooms_are_found_and_go_in_order),
         WITH_REACTOR(log_goes_to_the_hook),
     };
 

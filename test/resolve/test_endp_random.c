@@ -90,7 +90,7 @@ static struct cdt_endp *random_endp(unsigned depth)
         value = number(65536);
     }
     if (kind == CDT_ENDP_SYSTEMD)
-        first = random_host(name);
+        first = random_name(name, 0);
     if (kind == CDT_ENDP_VCHAN_DIRECT || kind == CDT_ENDP_VCHAN_DOMAIN_SOCKET)
         second = random_name(port, 0);
     if (kind == CDT_ENDP_VCHAN_DIRECT || kind == CDT_ENDP_FD)
@@ -107,7 +107,7 @@ static struct cdt_endp *random_endp(unsigned depth)
 /* A text alone that is an atom is read in quotes only inside TLS. */
 static bool reads_back(const struct cdt_endp *endp, enum cdt_endp_form form)
 {
-    return form == CDT_ENDP_SHORT || endp->kind < CDT_ENDP_HOST;
+    return form == CDT_ENDP_SHORT || (endp->kind != CDT_ENDP_HOST && endp->kind != CDT_ENDP_FD);
 }
 
 enum { RANDOM_ENDPS = 100000, RANDOM_TEXTS = 300000 };
@@ -119,9 +119,10 @@ static void test_print_and_read(void **state)
         struct cdt_endp *endp = random_endp(number(4)), *copy, *again;
         assert_int_equal(cdt_endp_copy(endp, &copy), 0);
         assert_true(cdt_endp_equal(endp, copy));
+        assert_int_equal(cdt_endp_hash(endp), cdt_endp_hash(copy));
         for (int form = CDT_ENDP_HUMAN; form <= CDT_ENDP_SHORT; form++) {
             char *text;
-            struct cdt_endp_error error;
+            struct cdt_text_error error;
             if (!reads_back(endp, (enum cdt_endp_form)form))
                 continue;
             assert_int_equal(cdt_endp_text(endp, (enum cdt_endp_form)form, &text), 0);
@@ -173,7 +174,7 @@ static void test_spoilt_texts(void **state)
     for (int i = 0; i < RANDOM_TEXTS; i++) {
         char text[2048], printed[8192];
         struct cdt_endp *endp = random_endp(number(3)), *again;
-        struct cdt_endp_error error;
+        struct cdt_text_error error;
         cdt_endp_format(endp, (enum cdt_endp_form)number(3), text, sizeof text - 100);
         cdt_endp_free(endp);
         spoil(text, sizeof text);

@@ -22,7 +22,7 @@
 static struct cdt_endp *parse(const char *text)
 {
     struct cdt_endp *endp = NULL;
-    struct cdt_endp_error error;
+    struct cdt_text_error error;
     if (cdt_endp_parse(text, &endp, &error) != 0)
         fail_msg("%s: %s", text, error.text);
     return endp;
@@ -152,8 +152,12 @@ static const struct good {
      "vchan:vm1/http"},
     {"vchan:3a/p", "(Vchan_domain_socket (3a p))", "(Vchan_domain_socket(3a p))", "vchan:3a/p"},
     {"fd:3", "fd:3", "fd:3", "fd:3"},
-    {"systemd:web", "systemd:web", "systemd:web", "systemd:web"},
-    {"systemd:a b", "\"systemd:a b\"", "\"systemd:a b\"", "systemd:a b"},
+    {"systemd:web", "(Launchd web)", "(Launchd web)", "systemd:web"},
+    {"systemd:a b", "(Launchd \"a b\")", "(Launchd\"a b\")", "systemd:a b"},
+    {"(Launchd web)", "(Launchd web)", "(Launchd web)", "systemd:web"},
+    {"(Launchd \"\")", "(Launchd \"\")", "(Launchd\"\")", "(Launchd \"\")"},
+    {"(TLS (\"\" (Launchd web)))", "(TLS (\"\" (Launchd web)))", "(TLS(\"\"(Launchd web)))",
+     "tls+systemd:web"},
 };
 
 static void test_good_texts(void **state)
@@ -233,10 +237,14 @@ static const struct bad {
     {"fd:-1", -EINVAL, 3, "the number of a descriptor"},
     {"fd:2147483648", -EINVAL, 3, "the number of a descriptor"},
     {"systemd:", -EINVAL, 8, "a name of LISTEN_FDNAMES"},
+    {"(Launchd (a))", -EINVAL, 9, "a name of LISTEN_FDNAMES"},
+    {"(Launchd a b)", -EINVAL, 11, ") after the endpoint"},
+    {"(launchd a)", -EINVAL, 1, "Launchd or Unknown"},
+    {"(TLS (h systemd:a))", -EINVAL, 8, "( and an endpoint"},
     {"(", -EINVAL, 1, "TCP, TLS"},
     {"()", -EINVAL, 1, "TCP, TLS"},
     {"(tcp (1.2.3.4 80))", -EINVAL, 1, "TCP, TLS"},
-    {"(Launchd x)", -EINVAL, 1, "TCP, TLS"},
+    {"(TLS_tunnel x)", -EINVAL, 1, "TCP, TLS"},
     {"((TCP) (1.2.3.4 80))", -EINVAL, 1, "TCP, TLS"},
     {"(TCP 1.2.3.4 80)", -EINVAL, 5, "( and an IP"},
     {"(TCP (host 80))", -EINVAL, 6, "an IP address"},
@@ -277,7 +285,7 @@ static void test_bad_texts(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct cdt_endp *endp = NULL;
-        struct cdt_endp_error error;
+        struct cdt_text_error error;
         char prefix[32];
         const int status = cdt_endp_parse(bad[i].text, &endp, &error);
         if (status != bad[i].status || error.offset != bad[i].offset ||
@@ -306,7 +314,7 @@ static char *nested(unsigned count, const char *before, const char *inside, cons
 
 static int parse_nested(unsigned count, const char *before, const char *inside, const char *after)
 {
-    struct cdt_endp_error error;
+    struct cdt_text_error error;
     struct cdt_endp *endp = NULL;
     char *text = nested(count, before, inside, after);
     const int status = cdt_endp_parse(text, &endp, &error);

@@ -10,6 +10,8 @@
 
 #include <conduit/endp.h>
 
+#include "resolve/internal.h"
+
 static struct cdt_addr ip(const char *text, uint16_t port)
 {
     struct cdt_addr addr;
@@ -49,7 +51,7 @@ static void test_making(void **state)
     assert_int_equal(cdt_endp_fd(7, &endp), 0);
     expect(endp, "fd:7");
     assert_int_equal(cdt_endp_systemd("web", &endp), 0);
-    expect(endp, "systemd:web");
+    expect(endp, "(Launchd web)");
 }
 
 static void test_wrong_arguments(void **state)
@@ -112,12 +114,51 @@ static void test_equal_or_not(void **state)
     for (size_t i = 0; i < count; i++)
         assert_int_equal(cdt_endp_parse(texts[i], &endps[i], NULL), 0);
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < count; j++)
+        for (size_t j = 0; j < count; j++) {
             assert_int_equal(cdt_endp_equal(endps[i], endps[j]), i == j);
+            assert_int_equal(cdt_endp_hash(endps[i]) == cdt_endp_hash(endps[j]), i == j);
+        }
         assert_int_equal(cdt_endp_equal(endps[i], NULL), 0);
     }
     for (size_t i = 0; i < count; i++)
         cdt_endp_free(endps[i]);
+}
+
+/* What cdt_endp_equal() leaves out, the hash leaves out. */
+static void test_equal_ones_have_one_hash(void **state)
+{
+    (void)state;
+    struct cdt_addr one = ip("fe80::1%1", 80), other = one;
+    struct cdt_endp *a, *b, *c;
+    other.v6.sin6_flowinfo = 7;
+    assert_int_equal(cdt_endp_tcp(&one, &a), 0);
+    assert_int_equal(cdt_endp_tcp(&other, &b), 0);
+    assert_int_equal(cdt_endp_copy(a, &c), 0);
+    assert_true(cdt_endp_equal(a, b));
+    assert_int_equal(cdt_endp_hash(a), cdt_endp_hash(b));
+    assert_int_equal(cdt_endp_hash(a), cdt_endp_hash(c));
+    cdt_endp_free(a);
+    cdt_endp_free(b);
+    cdt_endp_free(c);
+    one = ip("1.2.3.4", 80);
+    other = one;
+    memset(other.v4.sin_zero, 1, sizeof other.v4.sin_zero);
+    assert_int_equal(cdt_endp_tcp(&one, &a), 0);
+    assert_int_equal(cdt_endp_tcp(&other, &b), 0);
+    assert_int_equal(cdt_endp_hash(a), cdt_endp_hash(b));
+    cdt_endp_free(a);
+    cdt_endp_free(b);
+    assert_int_equal(cdt_endp_hash(NULL), cdt_endp_hash(NULL));
+}
+
+static void test_vchan_ports(void **state)
+{
+    (void)state;
+    assert_true(vchan_port_is_valid(slice_of("azAZ09_-")));
+    assert_false(vchan_port_is_valid(slice_of("")));
+    static const char wrong[] = "/. @[`{:\"\\\n\177\200\377";
+    for (size_t i = 0; i < sizeof wrong; i++)
+        assert_false(vchan_port_is_valid((struct slice){(char[]){'a', wrong[i]}, 2}));
 }
 
 static void test_addresses_become_endpoints(void **state)
@@ -145,6 +186,8 @@ int main(void)
         cmocka_unit_test(test_wrong_arguments),
         cmocka_unit_test(test_tls_nests_to_its_limit),
         cmocka_unit_test(test_equal_or_not),
+        cmocka_unit_test(test_equal_ones_have_one_hash),
+        cmocka_unit_test(test_vchan_ports),
         cmocka_unit_test(test_addresses_become_endpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

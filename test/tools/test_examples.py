@@ -21,9 +21,9 @@ def test_client():
 def test_client_that_cannot_connect():
     done = client("unix:/nonexistent/x")
     equal((done.returncode, done.stderr), (1, b"client: no such file or directory\n"))
-    done = client("nonsense:")
-    equal((done.returncode, done.stdout), (2, b""))
-    check(done.stderr.startswith(b"client: offset 0: expected tcp:"), done.stderr)
+    done = client("tcp:nonsense")
+    equal((done.returncode, done.stdout), (1, b""))
+    check(done.stderr.startswith(b"client: offset 4: expected "), done.stderr)
 
 
 def connect_7777(process):

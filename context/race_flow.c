@@ -1,0 +1,83 @@
+/* The flow of a race: it has a carrier of the race's own, so that it times out, is aborted and closed as
+ * any, until the winner's takes its place. */
+#include "context/race.h"
+
+static struct race *race_of(const struct cdt_carrier *carrier)
+{
+    return carrier->context;
+}
+
+static ssize_t not_yet(struct cdt_carrier *carrier, void *data, size_t length)
+{
+    (void)carrier, (void)data, (void)length;
+    return -EAGAIN;
+}
+
+static ssize_t write_not_yet(struct cdt_carrier *carrier, const void *data, size_t length)
+{
+    (void)carrier, (void)data, (void)length;
+    return -EAGAIN;
+}
+
+static ssize_t writev_not_yet(struct cdt_carrier *carrier, const struct iovec *parts, int count)
+{
+    (void)carrier, (void)parts, (void)count;
+    return -EAGAIN;
+}
+
+static int not_connected(struct cdt_carrier *carrier)
+{
+    (void)carrier;
+    return -EAGAIN;
+}
+
+static void race_close(struct cdt_carrier *carrier, enum cdt_close_how how)
+{
+    (void)how;
+    race_free(race_of(carrier));
+}
+
+static int no_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr)
+{
+    (void)carrier, (void)peer, (void)addr;
+    return -ENOTCONN;
+}
+
+static const char *tried(const struct cdt_carrier *carrier)
+{
+    struct race *race = race_of(carrier);
+    if (!race->named)
+        return NULL;
+    return race->attempts ? race_describe(race) : "the name was not resolved";
+}
+
+static const struct cdt_carrier_ops race_ops = {
+    .size = sizeof race_ops,
+    .name = "none",
+    .read = not_yet,
+    .write = write_not_yet,
+    .writev = writev_not_yet,
+    .connected = not_connected,
+    .close = race_close,
+    .address = no_address,
+    .tried = tried,
+};
+
+int race_run(struct race *race, struct cdt_context *context, const struct cdt_flow_options *options,
+             const struct cdt_handler *handler, struct cdt_flow **flow)
+{
+    const struct cdt_carrier carrier = {.context = race, .fd = -1};
+    const int status = cdt_carrier_flow(context->reactor, &race_ops, &carrier, true,
+                                        options ? options : &context->flow, handler, &race->flow);
+    if (status) {
+        race_free(race);
+        return status;
+    }
+    *flow = race->flow;
+    race->delay = context->attempt_delay;
+    race->due = race->in_call = true;
+    race->named = race->resolution || race->count > 1;
+    list_append(&context->races, &race->link);
+    race_advance(race);
+    return 0;
+}

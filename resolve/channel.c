@@ -1,0 +1,153 @@
+/* Asking, and keeping time for c-ares. */
+#include <string.h>
+#include <sys/random.h>
+
+#include "resolve/channel_state.h"
+
+/* ---- the order of the servers ---------------------------------------------------------------- */
+
+static bool is_server(const struct ares_addr_port_node *node, const struct cdt_addr *addr)
+{
+    int port = node->udp_port ? node->udp_port : CHANNEL_SERVER_PORT;
+
+    if (node->family != addr->any.sa_family || port != cdt_addr_port(addr))
+        return false;
+    return node->family == AF_INET
+               ? !memcmp(&node->addr.addr4, &addr->v4.sin_addr, sizeof node->addr.addr4)
+               : !memcmp(&node->addr.addr6, &addr->v6.sin6_addr, sizeof node->addr.addr6);
+}
+
+/* A server that answered where an earlier one was silent comes first from now on: only the first
+ * query after the death of a server waits for it. c-ares takes another order while nothing is
+ * asked. */
+static void prefer_answered(struct channel *channel)
+{
+    struct ares_addr_port_node *servers, *node, **link;
+
+    if (ares_get_servers_ports(channel->ares, &servers) != ARES_SUCCESS)
+        return;
+    for (link = &servers; *link && !is_server(*link, &channel->answered);)
+        link = &(*link)->next;
+    node = *link;
+    channel->answered.length = 0;
+    if (node && node != servers) {
+        *link = node->next;
+        node->next = servers;
+        servers = node;
+        ares_set_servers_ports(channel->ares, servers);
+    }
+    ares_free_data(servers);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void set_timer(struct channel *channel, uint64_t delay)
+{
+    channel->due = cdt_reactor_now(channel->reactor) + delay;
+    cdt_timer_set(channel->reactor, &channel->timer, delay);
+}
+
+/* To find when c-ares needs time next takes a walk over all that is asked. It is done here only:
+ * a new try is never due before its first timeout, and answers leave the timer as it is, at
+ * worst too early. */
+void channel_on_timer(struct cdt_timer *timer)
+{
+    struct channel *channel = cdt_container_of(timer, struct channel, timer);
+    struct timeval next;
+
+    ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (channel->asked && ares_timeout(channel->ares, NULL, &next))
+        set_timer(channel, (uint64_t)next.tv_sec * CDT_SECOND + (uint64_t)next.tv_usec * CDT_US +
+                               CDT_MS / 10);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static uint16_t new_id(struct channel *channel)
+{
+    if (!channel->ids_left) {
+        if (getrandom(channel->ids, sizeof channel->ids, GRND_NONBLOCK) != sizeof channel->ids)
+            for (unsigned i = 0; i < CHANNEL_IDS; i++) /* early in the boot */
+                channel->ids[i] = (uint16_t)(cdt_reactor_now(channel->reactor) >> i % 16);
+        channel->ids_left = CHANNEL_IDS;
+    }
+    return channel->ids[--channel->ids_left];
+}
+
+static void link_request(struct channel *channel, struct channel_request *request)
+{
+    struct channel_request **list = &channel->by_id[request->id % CHANNEL_BY_ID];
+
+    request->next = *list;
+    request->link = list;
+    if (*list)
+        (*list)->link = &request->next;
+    *list = request;
+}
+
+static void unlink_request(struct channel_request *request)
+{
+    *request->link = request->next;
+    if (request->next)
+        request->next->link = request->link;
+}
+
+/* c-ares tells that a server would not answer as if it were not there; the packets have told
+ * more. */
+static int status_of(const struct channel_request *request, int status)
+{
+    switch (status) {
+    case ARES_SUCCESS:
+        return 0;
+    case ARES_ENOMEM:
+        return -ENOMEM;
+    case ARES_ECANCELLED:
+    case ARES_EDESTRUCTION:
+        return -ECANCELED;
+    default:
+        return request->code == 2               ? -CDT_ESERVFAIL
+               : request->code == 5             ? -CDT_EDNSREFUSED
+               : request->code                  ? -CDT_EDNSANSWER
+               : request->channel->socket_error ? -request->channel->socket_error
+                                                : -CDT_EDNSTIMEOUT;
+    }
+}
+
+static void on_answer(void *user, int status, int timeouts, unsigned char *message, int length)
+{
+    struct channel_request *request = user;
+    struct channel *channel = request->channel;
+
+    unlink_request(request);
+    if (!--channel->asked)
+        cdt_timer_cancel(&channel->timer);
+    if (status == ARES_SUCCESS && timeouts && channel->reading)
+        channel->answered = channel->reading->server;
+    request->fn(request, status_of(request, status), message, length > 0 ? (size_t)length : 0);
+}
+
+void channel_ask(struct channel *channel, struct channel_request *request, const uint8_t *question,
+                 size_t length)
+{
+    static const uint8_t header[MESSAGE_HEADER] = {[2] = 1 /* RD */, [5] = 1 /* question */};
+    uint8_t message[MESSAGE_HEADER + MESSAGE_QUESTION_MAX];
+
+    request->channel = channel;
+    request->code = 0;
+    request->id = new_id(channel);
+    memcpy(message, header, sizeof header);
+    message[0] = (uint8_t)(request->id >> 8);
+    message[1] = (uint8_t)request->id;
+    if (!channel->asked && channel->answered.length)
+        prefer_answered(channel);
+    memcpy(message + MESSAGE_HEADER, question, length);
+    link_request(channel, request);
+    if (!channel->asked++ || channel->due > cdt_reactor_now(channel->reactor) + channel->timeout)
+        set_timer(channel, channel->timeout);
+    ares_send(channel->ares, message, (int)(MESSAGE_HEADER + length), on_answer, request);
+}
+
+void channel_cancel(struct channel *channel)
+{
+    ares_cancel(channel->ares);
+}

@@ -1,0 +1,68 @@
+/* DNS: single questions to name servers by way of c-ares, on the reactor, and the cache of
+ * answers.
+ *
+ * c-ares builds questions, sends, retries, and falls back to TCP for truncated answers; this
+ * file knows nothing of search lists, hosts files or the order of addresses. */
+#ifndef RESOLVE_DNS_H
+#define RESOLVE_DNS_H
+
+#include <netinet/in.h>
+
+#include <conduit/resolver.h>
+
+#include "resolve/internal.h"
+
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_SOA = 6, DNS_AAAA = 28, DNS_SRV = 33 };
+
+enum {
+    DNS_NAME_MAX = 254,
+    DNS_RECORDS_MAX = 64
+}; /* a name with its 0; records beyond are left out */
+
+struct dns_srv {
+    uint16_t priority, weight, port;
+    char target[DNS_NAME_MAX]; /* "" is the root: the service is decidedly not there */
+};
+
+/* The records of one type, at the end of the chain of aliases. */
+struct dns_answer {
+    int status;   /* 0; -CDT_ENXDOMAIN, -CDT_ENODATA, -CDT_ESERVFAIL, -CDT_EDNS..., -EMFILE... */
+    uint32_t ttl; /* seconds it may be kept, negative answers too; 0: not at all */
+    enum dns_type type;
+    unsigned count;
+    union { /* `count` of them, behind the struct */
+        const struct in_addr *a;
+        const struct in6_addr *aaaa;
+        const struct dns_srv *srv;
+    };
+};
+
+/* Reads an answer to a question for `type`. A new answer, one allocation, in *answer; or
+ * -ENOMEM. An answer that makes no sense has the status -CDT_EDNSANSWER. Hostile bytes welcome:
+ * message.c. */
+int dns_message_read(const uint8_t *message, size_t length, enum dns_type type,
+                     struct dns_answer **answer);
+
+struct dns;
+struct dns_query;
+
+/* Called from the reactor, never from inside dns_ask(). The answer is good for the call. The
+ * query is over, and freed when this returns. */
+typedef void dns_fn(void *user, const struct dns_answer *answer);
+
+/* `options` as the user gave them; what is 0 has its default. -EINVAL, -ENOMEM, -EMFILE. */
+int dns_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *options,
+            struct dns **dns);
+/* No query may be left, except one that is being answered. */
+void dns_free(struct dns *dns);
+
+/* Asks for the records of a full name, without a trailing dot. 0; -EINVAL (not a name), -ENOMEM. */
+int dns_ask(struct dns *dns, const char *name, enum dns_type type, dns_fn *fn, void *user,
+            struct dns_query **query);
+/* The callback does not come. From inside it, this does nothing. */
+void dns_cancel(struct dns_query *query);
+
+/* The search list of resolv.conf(5). */
+unsigned dns_search(const struct dns *dns, unsigned *ndots, const char *const **domains);
+
+#endif

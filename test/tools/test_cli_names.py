@@ -1,0 +1,103 @@
+#!/usr/bin/env -S python3 -B
+"""Names and URIs at the program's face: resolve, connect and proxy by name, --dns, --rewrite, CONDUIT_DEBUG."""
+
+import names
+from cli import *
+
+ZONE = """
+v4 A 192.0.2.1
+v6 AAAA 2001:db8::1
+alias CNAME chain
+chain CNAME v4
+here A 127.0.0.1
+_http._tcp.web SRV 10 0 8001 v4
+_http._tcp.web SRV 20 0 8002 v6
+_echo._tcp.none SRV 0 0 0 .
+empty TXT nothing
+xn--bcher-kva A 192.0.2.7
+"""
+
+
+def without_dns():
+    """What needs no name server; one that does not exist keeps the machine's out of it."""
+    return ["--dns", "127.0.0.1:1"]
+
+
+def test_uris():
+    texts = ["http://127.0.0.1/", "https://127.0.0.1/", "http://[::1]:82/", "http://127.0.0.1:8080/x?y#z",
+             "http+unix://%2Frun%2Fapp.sock/", "imaps://10.0.0.1", "ssh://u@10.0.0.2", "http://vm1.xen/"]
+    expect(["resolve", *without_dns(), *texts], 0, "",
+           "(TCP (127.0.0.1 80))\n(TLS (127.0.0.1 (TCP (127.0.0.1 443))))\n(TCP (::1 82))\n(TCP (127.0.0.1 8080))\n"
+           "(Unix_domain_socket /run/app.sock)\n(TLS (10.0.0.1 (TCP (10.0.0.1 993))))\n(TCP (10.0.0.2 22))\n"
+           "(Vchan_domain_socket (vm1 http))\n")
+
+
+def test_unknown():
+    expect(["resolve", *without_dns(), "//host/x", "nosuch://h/"], 1, "",
+           '(Unknown "no scheme")\n(Unknown "unknown scheme")\n')
+    for text in ("http://127.0.0.1:99999/", "http://a%zz/", "http://[::1/", "http://exa mple/", "http://" + "a" * 64 + ".b/"):
+        done = expect(["resolve", text], 1, None, "")
+        check(done.stderr.decode().startswith("conduit: ") and done.stderr.count(b"\n") == 1, text, done.stderr)
+        equal(run("connect", text).returncode, 2, text)
+    expect(["connect", "nosuch://h/"], 1, "nosuch://h/: nosuch: unknown scheme")
+
+
+def test_rewrites():
+    rules = ["--rewrite", "internal=tcp:10.1.2.3:0", "--rewrite=db.internal=unix:/run/db", "--rewrite", "=tcp:10.9.9.9:7"]
+    expect(["resolve", *without_dns(), *rules, "http://a.INTERNAL./", "https://x.db.internal/", "http://xinternal:5/",
+            "http://internal:81"], 0, "",
+           "(TCP (10.1.2.3 80))\n(TLS (x.db.internal (Unix_domain_socket /run/db)))\n(TCP (10.9.9.9 7))\n(TCP (10.1.2.3 81))\n")
+    expect(["resolve", "--rewrite", "x", "http://x/"], 2, "--rewrite x: expected SUFFIX=ENDPOINT")
+    equal(run("resolve", "--rewrite", "x=nonsense", "http://x/").returncode, 2)
+    equal(run("resolve", "--rewrite", "a..b=tcp:1", "http://x/").returncode, 2)
+    equal(run("resolve", "--dns", "localhost", "http://x/").returncode, 2)
+
+
+def test_dns():
+    with names.NameServer({"example.test": ZONE}) as server:
+        dns = ["--dns", f"127.0.0.1:{server.port}"]
+        hosts = ["http://v4.example.test/", "https://alias.example.test:444/", "tcp:v6.example.test:5", "tls:V4.Example.TEST.:6",
+                 "srv+http://web.example.test/", "http://b\u00fccher.example.test/"]
+        expect(["resolve", *dns, *hosts], 0, "",
+               "(TCP (192.0.2.1 80))\n(TLS (alias.example.test (TCP (192.0.2.1 444))))\n(TCP (2001:db8::1 5))\n"
+               "(TLS (V4.Example.TEST. (TCP (192.0.2.1 6))))\n(TCP (192.0.2.1 8001))\n(TCP (2001:db8::1 8002))\n"
+               "(TCP (192.0.2.7 80))\n")
+        expect(["resolve", *dns, "--json", hosts[1]], 0, "",
+               '{"type":"TLS","host":"alias.example.test","endpoint":{"type":"TCP","ip":"192.0.2.1","port":444}}\n')
+        expect(["resolve", *dns, "https://nope.example.test/", "http://empty.example.test/", "http://other.test/"], 1, "",
+               '(Unknown "name resolution failed: NXDOMAIN")\n(Unknown "name resolution failed: no data")\n'
+               '(Unknown "name resolution failed: refused")\n')
+        expect(["connect", *dns, "tcp:nope.example.test:5"], 1,
+               "tcp:nope.example.test:5: nope.example.test: name resolution failed: NXDOMAIN")
+        many = [f"tcp:v4.example.test:{port}" for port in range(1, 300)]
+        expect(["resolve", *dns, *many], 0, "", "".join(f"(TCP (192.0.2.1 {port}))\n" for port in range(1, 300)))
+        with Server("serve", "tcp:127.0.0.1:0") as echo:
+            uri = f"http://here.example.test:{echo.port()}/"
+            expect(["connect", *dns, uri], 0, "", "hello", input=b"hello")
+            with Server("proxy", *dns, "tcp:127.0.0.1:0", uri) as proxy, proxy.connect() as client:
+                client.sendall(b"through")
+                client.shutdown(socket.SHUT_WR)
+                equal(receive_all(client), b"through")
+        trace = run("resolve", *dns, hosts[1], env={**os.environ, "CONDUIT_DEBUG": "1"}).stderr.decode()
+        for word in ("https", "alias.example.test", "192.0.2.1"):
+            check(word in trace, word, trace)
+        equal(run("resolve", *dns, hosts[1], env={**os.environ, "CONDUIT_DEBUG": ""}).stderr, b"")
+
+
+def test_connect_tells_of_each_attempt():
+    rule = ["--rewrite", "x.test=tcp:127.0.0.1:1"]
+    expect(["connect", *rule, "http://x.test/"], 1, "http://x.test/: 127.0.0.1:1: connection refused")
+
+
+def test_listening_by_name():
+    with Server("serve", "tcp:localhost:0") as server:
+        check(server.endpoints[0].startswith(("(TCP (127.0.0.1 ", "(TCP (::1 ")), server.endpoints)
+        server.stop()
+    expect(["serve", *without_dns(), "tcp:no-such-host.invalid:0"], 1, None)
+
+
+if __name__ == "__main__":
+    if not names.there():
+        print("no name server under build/daemons: make deps DEPS=daemons")
+        sys.exit(77)
+    main(test_uris, test_unknown, test_rewrites, test_dns, test_connect_tells_of_each_attempt, test_listening_by_name)

@@ -1,0 +1,72 @@
+/* What a command works with: a reactor that logs, a resolver, a context. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "tools/tool.h"
+
+/* CONDUIT_DEBUG asks the library for a trace: it is shown however quiet the command is. */
+static void log_line(void *user, enum cdt_log_level level, const char *text)
+{
+    const struct settings *settings = user;
+    const enum cdt_log_level most = settings->verbose ? CDT_LOG_INFO
+                                    : settings->quiet ? CDT_LOG_ERROR
+                                                      : CDT_LOG_WARNING;
+    const char *debug = getenv("CONDUIT_DEBUG");
+    if (level <= most || (level == CDT_LOG_DEBUG && debug && *debug))
+        complain(NULL, text);
+}
+
+static int make_resolver(const struct settings *settings, struct session *session)
+{
+    const struct cdt_resolver_options options = {.size = sizeof options, .servers = settings->dns};
+    int status = cdt_resolver_new(session->reactor, &options, &session->resolver);
+    if (status == -EINVAL && settings->dns)
+        return misuse("--dns", "expected ADDRESS[:PORT],...");
+    if (status)
+        return complain("resolver", cdt_strerror(status));
+    for (size_t i = 0; i < settings->rewrite_count && status == 0; i++)
+        status = cdt_resolver_add_static(session->resolver, settings->rewrites[i].suffix,
+                                         settings->rewrites[i].endp);
+    if (status == -EINVAL)
+        return misuse("--rewrite", "expected SUFFIX=ENDPOINT, SUFFIX a host name or nothing");
+    return status ? complain("--rewrite", cdt_strerror(status)) : 0;
+}
+
+static int make_context(const struct settings *settings, struct session *session)
+{
+    const struct cdt_context_options options = {
+        .size = sizeof options,
+        .flow = &settings->flow,
+        .max_active = settings->max_active,
+        .resolver = session->resolver,
+    };
+    const int status = cdt_context_new(session->reactor, &options, &session->context);
+    return status ? complain("context", cdt_strerror(status)) : 0;
+}
+
+int session_begin(const struct settings *settings, struct session *session)
+{
+    const struct cdt_reactor_options options = {
+        .size = sizeof options,
+        .log = log_line,
+        .log_user = (void *)(uintptr_t)settings,
+    };
+    *session = (struct session){0};
+    int status = cdt_reactor_new(&options, &session->reactor);
+    if (status)
+        return complain("reactor", cdt_strerror(status));
+    status = make_resolver(settings, session);
+    if (status == 0)
+        status = make_context(settings, session);
+    if (status)
+        session_end(session);
+    return status;
+}
+
+void session_end(struct session *session)
+{
+    cdt_context_free(session->context);
+    cdt_resolver_free(session->resolver);
+    cdt_reactor_free(session->reactor);
+}
