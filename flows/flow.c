@@ -45,18 +45,7 @@ void flow_use_handler(struct cdt_flow *flow, const struct cdt_handler *handler)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* With address sanitizer each flow is allocated anew, so that it sees what uses one that is gone.
- */
-#if defined __has_feature
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-enum { MAX_SPARE_FLOWS = 0 };
-#else
-enum { MAX_SPARE_FLOWS = 64 };
-#endif
+enum { MAX_SPARE_FLOWS = 64 * MEM_REUSE };
 
 static struct cdt_flow *flow_alloc(struct flow_hub *hub, size_t user_size)
 {

@@ -57,6 +57,19 @@ void reactor_log(struct cdt_reactor *reactor, enum cdt_log_level level, const ch
  * what is not known here must be 0: else false. */
 bool options_copy(void *to, size_t size, const void *from);
 
+/* 1: freed objects may be kept to be used again. With address sanitizer each is allocated anew, so that it
+ * sees what uses one that is gone. */
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+enum { MEM_REUSE = 0 };
+#else
+enum { MEM_REUSE = 1 };
+#endif
+
 /* Memory through the allocator hook; mem_zalloc zeroes. */
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);

@@ -11,18 +11,18 @@ enum { LINK_LOCAL = 2, SITE_LOCAL = 5, GLOBAL = 14 };
 
 /* Section 2.1; the longest prefixes first. */
 static const struct policy {
-    struct in6_addr prefix;
+    uint64_t high, low; /* the halves of the prefix */
     uint8_t length, precedence, label;
 } policies[] = {
-    {{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}}, 128, 50, 0},
-    {{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}}, 96, 35, 4},
-    {{{{0}}}, 96, 1, 3},
-    {{{{0x20, 0x01, 0, 0}}}, 32, 5, 5},
-    {{{{0x20, 0x02}}}, 16, 30, 2},
-    {{{{0x3f, 0xfe}}}, 16, 1, 12},
-    {{{{0xfe, 0xc0}}}, 10, 1, 11},
-    {{{{0xfc}}}, 7, 3, 13},
-    {{{{0}}}, 0, 40, 1},
+    {0, 1, 128, 50, 0},
+    {0, UINT64_C(0x0000ffff00000000), 96, 35, 4},
+    {0, 0, 96, 1, 3},
+    {UINT64_C(0x2001000000000000), 0, 32, 5, 5},
+    {UINT64_C(0x2002000000000000), 0, 16, 30, 2},
+    {UINT64_C(0x3ffe000000000000), 0, 16, 1, 12},
+    {UINT64_C(0xfec0000000000000), 0, 10, 1, 11},
+    {UINT64_C(0xfc00000000000000), 0, 7, 3, 13},
+    {0, 0, 0, 40, 1},
 };
 
 /* Half of an address as a number. */
@@ -41,10 +41,18 @@ static unsigned common_prefix(const struct in6_addr *a, const struct in6_addr *b
     return low ? 64 + (unsigned)__builtin_clzll(low) : 128;
 }
 
+static bool is_in(uint64_t high, uint64_t low, const struct policy *policy)
+{
+    if (policy->length > 64)
+        return high == policy->high && (low ^ policy->low) >> (128 - policy->length) == 0;
+    return policy->length == 0 || (high ^ policy->high) >> (64 - policy->length) == 0;
+}
+
 static const struct policy *policy_of(const struct in6_addr *ip)
 {
+    const uint64_t high = half_of(ip, 0), low = half_of(ip, 1);
     const struct policy *policy = policies;
-    while (common_prefix(ip, &policy->prefix) < policy->length)
+    while (!is_in(high, low, policy))
         policy++;
     return policy;
 }

@@ -147,7 +147,7 @@ struct cache_entry *cache_add(struct cache *cache, uint64_t hash, const uint8_t 
 
     if (!entry)
         return NULL;
-    memset(entry, 0, sizeof *entry);
+    memset(entry, 0, offsetof(struct cache_entry, small));
     memcpy(entry->question, question, length);
     entry->length = length;
     entry->hash = hash;
@@ -180,7 +180,7 @@ void cache_release(struct cache_entry *entry)
 {
     if (--entry->users)
         return;
-    if (entry->answer != &entry->failure)
+    if (entry->answer != &entry->small.answer)
         mem_free(entry->answer);
     mem_free(entry);
 }

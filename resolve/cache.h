@@ -19,7 +19,7 @@ struct cache_entry {
     struct dns *dns;
     struct dns_query *queries;
     struct channel_request request;
-    struct dns_answer failure; /* an answer that needs no memory of its own */
+    struct dns_small small; /* where most answers are */
 
     size_t length;
     uint8_t question[]; /* in small letters */

@@ -5,18 +5,6 @@
 
 enum { CACHE_DEFAULT = 1024, CACHE_MAX = 1 << 20 };
 
-enum query_state { WAITING, ANSWERED, HEARD };
-
-/* In the list of its entry while it waits, then in that of what is to be delivered. */
-struct dns_query {
-    struct dns_query *next, **link;
-    struct dns *dns;
-    struct cache_entry *entry;
-    enum query_state state;
-    dns_fn *fn;
-    void *user;
-};
-
 struct dns {
     struct cdt_reactor *reactor;
     struct channel *channel;
@@ -31,7 +19,7 @@ struct dns {
 
 static void append_answered(struct dns *dns, struct dns_query *query)
 {
-    query->state = ANSWERED;
+    query->answered = true;
     query->next = NULL;
     query->link = dns->answered_tail;
     *dns->answered_tail = query;
@@ -39,10 +27,8 @@ static void append_answered(struct dns *dns, struct dns_query *query)
     cdt_defer(dns->reactor, &dns->deferred);
 }
 
-static void unlink_query(struct dns_query *query)
+static void unlink_query(struct dns *dns, struct dns_query *query)
 {
-    struct dns *dns = query->dns;
-
     *query->link = query->next;
     if (query->next)
         query->next->link = query->link;
@@ -58,14 +44,14 @@ static void update_ttl(struct cache_entry *entry, uint64_t now)
             now < entry->expiry ? (uint32_t)((entry->expiry - now) / CDT_SECOND) : 0;
 }
 
+/* The query is its owner's again before he hears. */
 static void call(struct dns_query *query)
 {
     struct cache_entry *entry = query->entry;
 
-    query->state = HEARD;
-    query->fn(query->user, entry->answer);
+    query->dns = NULL;
+    query->fn(query, entry->answer);
     cache_release(entry);
-    mem_free(query);
 }
 
 /* Those that are there now; what callbacks ask for comes in the next call. */
@@ -73,19 +59,19 @@ static void deliver(struct cdt_deferred *deferred)
 {
     struct dns *dns = cdt_container_of(deferred, struct dns, deferred);
     uint64_t now = cdt_reactor_now(dns->reactor);
-    struct dns_query *query, last = {.dns = dns};
+    struct dns_query *query, last = {0};
     bool freed = false;
 
     dns->freed = &freed;
     append_answered(dns, &last);
     while ((query = dns->answered) != &last) {
-        unlink_query(query);
+        unlink_query(dns, query);
         update_ttl(query->entry, now);
         call(query);
         if (freed)
             return;
     }
-    unlink_query(&last);
+    unlink_query(dns, &last);
     dns->freed = NULL;
     if (!dns->answered)
         cdt_defer_cancel(&dns->deferred);
@@ -97,11 +83,11 @@ static void set_answer(struct cache_entry *entry, int status, const uint8_t *mes
                        enum dns_type type)
 {
     if (!status)
-        status = dns_message_read(message, length, type, &entry->answer);
-    if (!status)
+        entry->answer = dns_message_read(message, length, type, &entry->small);
+    if (entry->answer)
         return;
-    entry->failure = (struct dns_answer){.status = status, .type = type};
-    entry->answer = &entry->failure;
+    entry->small.answer = (struct dns_answer){.status = status ? status : -ENOMEM, .type = type};
+    entry->answer = &entry->small.answer;
 }
 
 static void on_answer(struct channel_request *request, int status, const uint8_t *message,
@@ -119,7 +105,7 @@ static void on_answer(struct channel_request *request, int status, const uint8_t
     else
         cache_drop(&dns->cache, entry);
     while ((query = entry->queries)) {
-        unlink_query(query);
+        unlink_query(dns, query);
         dns->waiting--;
         append_answered(dns, query);
     }
@@ -132,7 +118,7 @@ static void link_waiting(struct dns_query *query)
 {
     struct dns_query **list = &query->entry->queries;
 
-    query->state = WAITING;
+    query->answered = false;
     query->next = *list;
     query->link = list;
     if (*list)
@@ -149,33 +135,26 @@ static void ask_servers(struct dns *dns, struct cache_entry *entry)
     channel_ask(dns->channel, &entry->request, entry->question, entry->length);
 }
 
-int dns_ask(struct dns *dns, const char *name, enum dns_type type, dns_fn *fn, void *user,
-            struct dns_query **result)
+int dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns_type type)
 {
     uint8_t question[MESSAGE_QUESTION_MAX];
     size_t length = message_question(name, type, question);
     struct cache_entry *entry;
-    struct dns_query *query;
     uint64_t hash;
     bool is_new;
 
-    if (!length || !reactor_usable(dns->reactor))
+    if (!length || query->dns || !reactor_usable(dns->reactor))
         return -EINVAL;
-    query = mem_alloc(sizeof *query);
-    if (!query)
-        return -ENOMEM;
     hash = cache_hash(&dns->cache, question, length);
     entry = cache_find(&dns->cache, hash, question, length, cdt_reactor_now(dns->reactor));
     is_new = !entry;
     if (is_new)
         entry = cache_add(&dns->cache, hash, question, length);
-    if (!entry) {
-        mem_free(query);
+    if (!entry)
         return -ENOMEM;
-    }
     entry->users++;
-    *query = (struct dns_query){.dns = dns, .entry = entry, .fn = fn, .user = user};
-    *result = query;
+    query->dns = dns;
+    query->entry = entry;
     if (entry->answer)
         append_answered(dns, query);
     else
@@ -190,13 +169,13 @@ void dns_cancel(struct dns_query *query)
 {
     struct dns *dns = query->dns;
 
-    if (query->state == HEARD)
+    if (!dns)
         return;
-    unlink_query(query);
+    query->dns = NULL;
+    unlink_query(dns, query);
     cache_release(query->entry);
-    if (query->state == WAITING && !--dns->waiting)
+    if (!query->answered && !--dns->waiting)
         channel_cancel(dns->channel);
-    mem_free(query);
     if (!dns->answered)
         cdt_defer_cancel(&dns->deferred);
 }

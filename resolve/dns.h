@@ -37,18 +37,41 @@ struct dns_answer {
     };
 };
 
-/* Reads an answer to a question for `type`. A new answer, one allocation, in *answer; or
- * -ENOMEM. An answer that makes no sense has the status -CDT_EDNSANSWER. Hostile bytes welcome:
- * message.c. */
-int dns_message_read(const uint8_t *message, size_t length, enum dns_type type,
-                     struct dns_answer **answer);
+/* An answer with room for a few addresses. */
+struct dns_small {
+    struct dns_answer answer;
+    uint8_t records[64];
+};
+
+/* Reads an answer to a question for `type`, into `small` where that has room; else, or without it, into
+ * one allocation. Returns the answer; NULL without memory. An answer that makes no sense has the status
+ * -CDT_EDNSANSWER. Hostile bytes welcome: message.c. */
+struct dns_answer *dns_message_read(const uint8_t *message, size_t length, enum dns_type type,
+                                    struct dns_small *small);
 
 struct dns;
 struct dns_query;
+struct cache_entry;
 
 /* Called from the reactor, never from inside dns_ask(). The answer is good for the call. The
- * query is over, and freed when this returns. */
-typedef void dns_fn(void *user, const struct dns_answer *answer);
+ * query is over. */
+typedef void dns_fn(struct dns_query *query, const struct dns_answer *answer);
+
+/* A question, in memory of whoever asks: zeroed before it is used first, and not to be touched
+ * while it is under way. */
+struct dns_query {
+    dns_fn *fn;
+    /* private */
+    struct dns *dns; /* NULL: it is not under way */
+    struct dns_query *next, **link;
+    struct cache_entry *entry;
+    bool answered; /* and to be delivered */
+};
+
+static inline bool dns_is_under_way(const struct dns_query *query)
+{
+    return query->dns;
+}
 
 /* `options` as the user gave them; what is 0 has its default. -EINVAL, -ENOMEM, -EMFILE. */
 int dns_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *options,
@@ -57,9 +80,8 @@ int dns_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *opti
 void dns_free(struct dns *dns);
 
 /* Asks for the records of a full name, without a trailing dot. 0; -EINVAL (not a name), -ENOMEM. */
-int dns_ask(struct dns *dns, const char *name, enum dns_type type, dns_fn *fn, void *user,
-            struct dns_query **query);
-/* The callback does not come. From inside it, this does nothing. */
+int dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns_type type);
+/* The callback does not come. Nothing happens to one that is not under way. */
 void dns_cancel(struct dns_query *query);
 
 /* The search list of resolv.conf(5). */

@@ -91,10 +91,10 @@ int cdt_endp_unknown(const char *reason, struct cdt_endp **endp)
 
 int cdt_endp_host(const char *name, uint16_t port, struct cdt_endp **endp)
 {
-    size_t at;
-    if (!name || (*name && endp_host_wrong(slice_of(name), &at)))
-        return -EINVAL;
-    return make_named(CDT_ENDP_HOST, port, name, "", endp);
+    char ascii[HOST_ASCII];
+    const char *why;
+    const int status = name && *name ? host_to_ascii(slice_of(name), ascii, &why) : 0;
+    return status ? status : make_named(CDT_ENDP_HOST, port, name, "", endp);
 }
 
 int cdt_endp_systemd(const char *name, struct cdt_endp **endp)

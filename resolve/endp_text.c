@@ -82,11 +82,12 @@ static int read_ip(struct reader *reader, struct slice host, bool brackets, stru
     return status ? -EPROTO : 0;
 }
 
-/* Bytes that no host name has. */
+/* Bytes that no host name has: control characters, the space, and "#%()/:;<>?@[\]^`{|}, each a bit. */
 static bool is_bad_in_host(char c)
 {
+    static const uint64_t bad[4] = {UINT64_C(0xdc00832dffffffff), UINT64_C(0xb800000178000001)};
     const unsigned char byte = (unsigned char)c;
-    return byte <= ' ' || byte == 127 || strchr("\"#%()/:;<>?@[\\]^`{|}", c);
+    return bad[byte / 64] >> byte % 64 & 1;
 }
 
 static bool is_made_of(struct slice slice, const char *bytes)
@@ -126,14 +127,17 @@ const char *endp_host_wrong(struct slice host, size_t *at)
     return ends_in_number(host) ? "expected an IPv4 address of four decimal numbers" : NULL;
 }
 
+/* Whether DNS can be asked for a name. */
 static int check_host(struct reader *reader, struct slice host)
 {
-    size_t at;
-    const char *sentence = endp_host_wrong(host, &at);
-    if (!sentence)
+    char ascii[HOST_ASCII];
+    const char *sentence;
+    size_t at = 0;
+    const int status = host_to_ascii_at(host, ascii, &sentence, &at);
+    if (status == 0)
         return 0;
     reader->at = host.at + at;
-    return wrong(reader, -EINVAL, sentence);
+    return wrong(reader, status, sentence);
 }
 
 /* HOST:PORT, [IPv6]:PORT, or PORT alone unless `host_needed`. */
@@ -157,8 +161,9 @@ static int read_tcp(struct reader *reader, bool host_needed, struct cdt_endp **e
     } else if (*after || host_needed) {
         host = (struct slice){begin, (size_t)(after - begin)};
         status = read_ip(reader, host, false, &addr);
-        if (status == -EPROTO && check_host(reader, host) != 0)
-            return -EINVAL;
+        const int wrong_name = status == -EPROTO ? check_host(reader, host) : 0;
+        if (wrong_name)
+            return wrong_name;
     }
     if (brackets || host.length) {
         reader->at = after;

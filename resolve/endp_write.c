@@ -55,13 +55,18 @@ int cdt_endp_format(const struct cdt_endp *endp, enum cdt_endp_form form, char *
 
 int cdt_endp_text(const struct cdt_endp *endp, enum cdt_endp_form form, char **text)
 {
-    const int length = text ? cdt_endp_format(endp, form, NULL, 0) : -EINVAL;
+    char small[256];
+    const int length = text ? cdt_endp_format(endp, form, small, sizeof small) : -EINVAL;
     if (length < 0)
         return length;
-    char *made = mem_alloc((size_t)length + 1);
+    const size_t size = (size_t)length + 1;
+    char *made = mem_alloc(size);
     if (!made)
         return -ENOMEM;
-    cdt_endp_format(endp, form, made, (size_t)length + 1);
+    if (size <= sizeof small)
+        memcpy(made, small, size);
+    else
+        cdt_endp_format(endp, form, made, size);
     *text = made;
     return 0;
 }

@@ -82,8 +82,36 @@ static const char *take_ascii(struct slice name, char out[HOST_ASCII], size_t *a
     return NULL;
 }
 
+/* The names that nearly all are, in one pass: labels of letters, digits, hyphens and underlines, the last of
+ * which does not begin with a digit. False: it takes a closer look. */
+static bool take_plain(struct slice host, char out[HOST_ASCII])
+{
+    size_t label = 0, length = host.length;
+    if (length && host.at[length - 1] == '.')
+        length--;
+    if (length == 0 || length > NAME_LENGTH)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        const char c = host.at[i], small = (char)(c | 32);
+        if (c == '.') {
+            if (i == label || i - label > LABEL_LENGTH)
+                return false;
+            label = i + 1;
+        } else if (!((small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+                     (c == '-' && i - label != 3))) { /* not xn-- */
+            return false;
+        }
+        out[i] = c >= 'A' && c <= 'Z' ? small : c;
+    }
+    out[length] = 0;
+    return length - label - 1 < LABEL_LENGTH && !(out[label] >= '0' && out[label] <= '9');
+}
+
 int host_to_ascii_at(struct slice host, char out[HOST_ASCII], const char **why, size_t *at)
 {
+    *why = NULL;
+    if (take_plain(host, out))
+        return 0;
     *why = endp_host_wrong(host, at);
     if (*why)
         return -EINVAL;

@@ -1,6 +1,6 @@
 /* Reading the answer of a name server: hostile bytes. Every offset is checked before it is used;
  * names are followed only backwards and for a bounded number of jumps; every record is looked at
- * twice at most. */
+ * once. */
 #include <string.h>
 
 #include "resolve/message.h"
@@ -32,8 +32,10 @@ struct found {
     struct record aliases[ALIASES_MAX];
     size_t name; /* the end of the chain of aliases */
     uint32_t ttl;
+    unsigned candidate_count; /* records of the type asked for, whosever they are */
+    struct record candidates[DNS_RECORDS_MAX];
     unsigned count;
-    uint16_t data[DNS_RECORDS_MAX]; /* of the records of the type asked for */
+    uint16_t data[DNS_RECORDS_MAX]; /* of those whose owner lies at the end of the chain */
 };
 
 static unsigned number16(const struct message *message, size_t at)
@@ -207,7 +209,7 @@ static void lower_ttl(struct found *found, uint32_t ttl)
         found->ttl = ttl;
 }
 
-/* Finds where the sections lie, and the aliases: false if anything is malformed. */
+/* Finds where the sections lie, the aliases, and what may be the answer: false if anything is malformed. */
 static bool read_answers(const struct message *message, struct found *found)
 {
     size_t at = found->answers;
@@ -218,7 +220,11 @@ static bool read_answers(const struct message *message, struct found *found)
         if (!read_record(message, at, &record))
             return false;
         at = record.end;
-        if (record.type != DNS_CNAME || record.class != CLASS_IN)
+        if (record.class != CLASS_IN)
+            continue;
+        if (record.type == found->type && found->candidate_count < DNS_RECORDS_MAX)
+            found->candidates[found->candidate_count++] = record;
+        if (record.type != DNS_CNAME)
             continue;
         if (found->alias_count == ALIASES_MAX || !is_name(message, record.data, record.end))
             return false;
@@ -268,21 +274,15 @@ static bool is_sound(const struct message *message, enum dns_type type, const st
 /* Takes the records at the end of the chain; records of other names are lies, or not asked for. */
 static bool collect(const struct message *message, struct found *found)
 {
-    size_t at = found->answers;
+    for (unsigned i = 0; i < found->candidate_count; i++) {
+        const struct record *record = &found->candidates[i];
 
-    for (unsigned i = 0; i < found->answer_count && found->count < DNS_RECORDS_MAX; i++) {
-        struct record record;
-
-        if (!read_record(message, at, &record))
-            return false;
-        at = record.end;
-        if (record.type != found->type || record.class != CLASS_IN ||
-            !same_name(message, record.owner, found->name))
+        if (!same_name(message, record->owner, found->name))
             continue;
-        if (!is_sound(message, found->type, &record))
+        if (!is_sound(message, found->type, record))
             return false;
-        lower_ttl(found, record.ttl);
-        found->data[found->count++] = (uint16_t)record.data;
+        lower_ttl(found, record->ttl);
+        found->data[found->count++] = (uint16_t)record->data;
     }
     return true;
 }
@@ -346,10 +346,12 @@ static void write_srv(const struct message *message, size_t data, struct dns_srv
 
 /* Copies what was found into an answer, behind the struct. */
 static struct dns_answer *make_answer(const struct message *message, const struct found *found,
-                                      int status)
+                                      int status, struct dns_small *small)
 {
-    size_t size = record_size(found->type);
-    struct dns_answer *answer = mem_alloc(sizeof *answer + found->count * size);
+    size_t size = record_size(found->type), length = found->count * size;
+    struct dns_answer *answer = small && length <= sizeof small->records
+                                    ? &small->answer
+                                    : mem_alloc(sizeof *answer + length);
     uint8_t *records = (uint8_t *)(answer + 1);
 
     if (!answer)
@@ -413,19 +415,18 @@ static int read_message(const struct message *message, struct found *found)
     return found->count ? 0 : exists ? -CDT_ENODATA : -CDT_ENXDOMAIN;
 }
 
-int dns_message_read(const uint8_t *bytes, size_t length, enum dns_type type,
-                     struct dns_answer **answer)
+struct dns_answer *dns_message_read(const uint8_t *bytes, size_t length, enum dns_type type,
+                                    struct dns_small *small)
 {
     struct message message = {bytes, length > UINT16_MAX ? UINT16_MAX : length};
     struct found found;
     int status;
 
     found.type = type;
-    found.alias_count = found.count = 0;
+    found.alias_count = found.count = found.candidate_count = 0;
     found.ttl = MESSAGE_TTL_MAX;
     status = read_message(&message, &found);
     if (status && status != -CDT_ENODATA && status != -CDT_ENXDOMAIN)
         found.count = found.ttl = 0;
-    *answer = make_answer(&message, &found, status);
-    return *answer ? 0 : -ENOMEM;
+    return make_answer(&message, &found, status, small);
 }

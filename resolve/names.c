@@ -79,11 +79,8 @@ int lookup_text(struct cdt_resolution *resolution, struct slice name, uint16_t p
 
 void lookup_cancel(struct lookup *lookup)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        if (lookup->query[i])
-            dns_cancel(lookup->query[i]);
-        lookup->query[i] = NULL;
-    }
+    dns_cancel(&lookup->query[A]);
+    dns_cancel(&lookup->query[AAAA]);
 }
 
 /* ---- what fails ------------------------------------------------------------------------------ */
@@ -222,10 +219,8 @@ static void take_addresses(struct lookup *lookup, const struct dns_answer *answe
     }
 }
 
-static void answered(void *user, const struct dns_answer *answer)
+static void answered(struct lookup *lookup, const struct dns_answer *answer)
 {
-    struct lookup *lookup = user;
-    lookup->query[answer->type == DNS_AAAA ? AAAA : A] = NULL;
     trace_answer(lookup, answer);
     if (answer->status)
         lookup->status = lookup_worse(lookup->status, answer->status);
@@ -236,13 +231,29 @@ static void answered(void *user, const struct dns_answer *answer)
     resolution_wake(lookup->resolution);
 }
 
+static void answered_first(struct dns_query *query, const struct dns_answer *answer)
+{
+    answered(cdt_container_of(query, struct lookup, query[A]), answer);
+}
+
+static void answered_aaaa(struct dns_query *query, const struct dns_answer *answer)
+{
+    answered(cdt_container_of(query, struct lookup, query[AAAA]), answer);
+}
+
 static void ask(struct lookup *lookup, const char *name, enum dns_type type)
 {
     struct cdt_resolver *resolver = lookup->resolution->resolver;
-    const int status =
-        dns_ask(resolver->dns, name, type, answered, lookup, &lookup->query[type == DNS_AAAA]);
+    struct dns_query *query = &lookup->query[type == DNS_AAAA];
+    query->fn = type == DNS_AAAA ? answered_aaaa : answered_first;
+    const int status = dns_ask(resolver->dns, query, name, type);
     if (status)
         lookup->status = lookup_worse(lookup->status, status);
+}
+
+static bool is_asking(const struct lookup *lookup)
+{
+    return dns_is_under_way(&lookup->query[A]) || dns_is_under_way(&lookup->query[AAAA]);
 }
 
 /* AAAA first, RFC 8305 section 3. */
@@ -305,7 +316,7 @@ static bool ask_next(struct lookup *lookup)
     const char *const *domains;
     unsigned ndots, count = dns_search(lookup->resolution->resolver->dns, &ndots, &domains);
     char memory[DNS_NAME_MAX];
-    if (lookup->absolute || dots_of(lookup->name) >= ndots)
+    if (count && (lookup->absolute || dots_of(lookup->name) >= ndots))
         count = 0;
     while (lookup->candidate <= count && goes_on(lookup->status)) {
         const unsigned i = lookup->candidate++;
@@ -314,7 +325,7 @@ static bool ask_next(struct lookup *lookup)
             ask_all(lookup, name);
         else
             lookup->status = lookup_worse(lookup->status, -EINVAL);
-        if (lookup->query[A] || lookup->query[AAAA])
+        if (is_asking(lookup))
             return true;
     }
     return false;
@@ -335,7 +346,7 @@ static bool falls_back(struct lookup *lookup)
 
 void lookup_step(struct lookup *lookup)
 {
-    if (lookup->done || lookup->query[A] || lookup->query[AAAA])
+    if (lookup->done || is_asking(lookup))
         return;
     do {
         if (!lookup->is_known_locally) {

@@ -11,8 +11,7 @@ void resolution_wake(struct cdt_resolution *resolution)
     cdt_defer(resolution->resolver->reactor, &resolution->deferred);
 }
 
-/* ---- the trace
- * -------------------------------------------------------------------------------- */
+/* ---- the trace ------------------------------------------------------------------------------- */
 
 static void trace_list(const struct cdt_resolution *r)
 {
@@ -77,23 +76,27 @@ static void detach(struct cdt_resolution *r)
     cdt_timer_cancel(&r->timer);
     for (struct lookup *lookup = r->lookups; lookup; lookup = lookup->next)
         lookup_cancel(lookup);
-    if (r->next)
-        r->next->prev = r->prev;
-    if (r->prev)
-        r->prev->next = r->next;
-    else
-        r->resolver->first = r->next;
-    r->next = r->prev = NULL;
     r->resolver = NULL;
 }
 
-void resolution_detach(struct cdt_resolution *r)
+static void cancel(struct cdt_resolution *r)
 {
     if (r->list_count)
         r->status = 0;
     else
         set_failure(r, -ECANCELED);
     detach(r);
+}
+
+void resolutions_orphan(struct cdt_resolver *resolver)
+{
+    for (struct cdt_resolution *r = resolver->first, *next; r; r = next) {
+        next = r->next;
+        if (r->resolver)
+            cancel(r);
+        r->home = NULL;
+    }
+    resolver->first = NULL;
 }
 
 static void finish(struct cdt_resolution *r)
@@ -180,6 +183,40 @@ static void fail(struct cdt_resolution *r, int status)
     finish(r);
 }
 
+/* The memory of one that is over goes to the next one. */
+static void put_back(struct cdt_resolution *r)
+{
+    struct cdt_resolver *home = r->home;
+    if (home) {
+        if (r->next)
+            r->next->prev = r->prev;
+        *(r->prev ? &r->prev->next : &home->first) = r->next;
+    }
+    if (!home || home->spares == SPARES_MAX) {
+        mem_free(r);
+        return;
+    }
+    r->next = home->spare;
+    home->spare = r;
+    home->spares++;
+}
+
+static struct cdt_resolution *take_out(struct cdt_resolver *home)
+{
+    struct cdt_resolution *r = home->spare;
+    if (!r)
+        return mem_alloc(sizeof *r);
+    home->spare = r->next;
+    home->spares--;
+    return r;
+}
+
+void resolutions_free_spare(struct cdt_resolver *resolver)
+{
+    while (resolver->spares)
+        mem_free(take_out(resolver));
+}
+
 static void free_memory(struct cdt_resolution *r)
 {
     results_drop(r);
@@ -200,7 +237,7 @@ static void free_memory(struct cdt_resolution *r)
     cdt_endp_free(r->shell);
     cdt_uri_free(r->uri);
     mem_free(r->error);
-    mem_free(r);
+    put_back(r);
 }
 
 static void start(struct cdt_deferred *deferred)
@@ -266,12 +303,12 @@ static struct cdt_resolution *make(struct cdt_resolver *resolver,
                                    const struct cdt_resolve_options *options, cdt_resolved_fn *fn,
                                    void *user)
 {
-    struct cdt_resolution *r = mem_alloc(sizeof *r);
+    struct cdt_resolution *r = take_out(resolver);
     if (!r)
         return NULL;
     memset(r, 0, offsetof(struct cdt_resolution, service));
     r->view.kind = CDT_URI_NO_HOST;
-    r->resolver = resolver;
+    r->resolver = r->home = resolver;
     r->fn = fn;
     r->user = user;
     r->deferred.fn = start;

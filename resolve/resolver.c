@@ -31,6 +31,7 @@ static void free_memory(struct cdt_resolver *resolver)
     hosts_clear(&resolver->hosts);
     mem_free(resolver->services_path);
     mem_free(resolver->hosts_path);
+    resolutions_free_spare(resolver);
     mem_free(resolver);
 }
 
@@ -99,8 +100,7 @@ void cdt_resolver_free(struct cdt_resolver *resolver)
     if (!resolver_usable(resolver))
         return;
     resolver->freed = true;
-    while (resolver->first)
-        resolution_detach(resolver->first);
+    resolutions_orphan(resolver);
     if (resolver->dns)
         dns_free(resolver->dns);
     resolver->dns = NULL;

@@ -15,7 +15,8 @@ enum {
     SRV_TARGETS_MAX = 16, /* hosts of a service that are looked for */
     RESULTS_INLINE = 4,   /* these need no allocation of their own */
     ENDPS_INLINE = 4,
-    ENDPS_BLOCK = 16
+    ENDPS_BLOCK = 16,
+    SPARES_MAX = 16 * MEM_REUSE
 };
 
 /* A rule of the resolver's; resolutions under way hold it. */
@@ -50,14 +51,16 @@ struct cdt_resolver {
     struct rule **rules; /* sorted by suffix */
     size_t rule_count, rule_room;
     struct address_sources sources;
-    struct cdt_resolution *first; /* those that are not done */
+    struct cdt_resolution *first; /* those that are not freed */
+    struct cdt_resolution *spare; /* memory to be used again, linked by `next` */
+    unsigned spares;
 };
 
 /* One name, and the questions about it. */
 struct lookup {
     struct lookup *next;
     struct cdt_resolution *resolution;
-    struct dns_query *query[2];   /* A (or SRV), AAAA: under way */
+    struct dns_query query[2];    /* A (or SRV), AAAA */
     const struct cdt_endp *shell; /* each address takes the place of its innermost; NULL: bare */
     uint64_t asked;               /* when, for the trace */
     int status;                   /* the most telling failure so far */
@@ -86,6 +89,7 @@ struct endp_block {
 
 struct cdt_resolution {
     struct cdt_resolver *resolver; /* NULL: nothing more will come */
+    struct cdt_resolver *home;     /* where its memory goes; NULL: that was freed before */
     struct cdt_resolution *next, *prev;
     cdt_resolved_fn *fn;
     void *user;
@@ -162,8 +166,10 @@ int rule_xen(void *user, struct cdt_resolution *resolution, const struct cdt_ser
 /* Goes on with it in this turn or the next. */
 void resolution_wake(struct cdt_resolution *resolution);
 
-/* No more callbacks, no more questions; one that is not done fails with -ECANCELED. */
-void resolution_detach(struct cdt_resolution *resolution);
+/* The resolver is going: no more callbacks, no more questions; those that are not done fail with
+ * -ECANCELED. */
+void resolutions_orphan(struct cdt_resolver *resolver);
+void resolutions_free_spare(struct cdt_resolver *resolver);
 
 /* The resolution fails for a reason that no code says. Returns `status`. */
 int resolution_refuse(struct cdt_resolution *resolution, int status, const char *reason);

@@ -73,9 +73,12 @@ void put_close(struct writer *writer)
 
 void put_number_atom(struct writer *writer, uint32_t number)
 {
-    char text[16];
-    snprintf(text, sizeof text, "%u", number);
-    put_atom(writer, slice_of(text));
+    char digits[10], *first = digits + sizeof digits;
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    put_atom(writer, (struct slice){first, (size_t)(digits + sizeof digits - first)});
 }
 
 static bool is_one_atom(const struct cdt_endp *endp)

@@ -78,7 +78,7 @@ CDT_API int cdt_endp_vchan_domain_socket(const char *name, const char *port,
 /* `inner` belongs to the new endpoint once this returned 0. -E2BIG if it nests too deep. */
 CDT_API int cdt_endp_tls(const char *host, struct cdt_endp *inner, struct cdt_endp **endp);
 CDT_API int cdt_endp_unknown(const char *reason, struct cdt_endp **endp);
-/* A name, "" for none; not an address. */
+/* A name that DNS can be asked for, "" for none; not an address. */
 CDT_API int cdt_endp_host(const char *name, uint16_t port, struct cdt_endp **endp);
 CDT_API int cdt_endp_fd(int fd, struct cdt_endp **endp);
 CDT_API int cdt_endp_systemd(const char *name, struct cdt_endp **endp);

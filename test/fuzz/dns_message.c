@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     copy = malloc(size - 1); /* of this size exactly, so that a byte too much is noticed */
     check(copy || size == 1);
     memcpy(copy, data + 1, size - 1);
-    check(!dns_message_read(copy, size - 1, types[data[0] % 3], &answer));
+    answer = dns_message_read(copy, size - 1, types[data[0] % 3], NULL);
+    check(answer);
     check(answer->type == types[data[0] % 3]);
     check_answer(answer, size);
     mem_free(answer);

@@ -8,7 +8,7 @@
 
 /* A question, and what its answer was. */
 struct asked {
-    struct dns_query *query; /* NULL once it was answered */
+    struct dns_query query;
     int called, status;
     uint32_t ttl;
     unsigned count;
@@ -20,11 +20,10 @@ struct asked {
     void *arg;
 };
 
-static void on_asked(void *user, const struct dns_answer *answer)
+static void on_asked(struct dns_query *query, const struct dns_answer *answer)
 {
-    struct asked *asked = user;
+    struct asked *asked = cdt_container_of(query, struct asked, query);
 
-    asked->query = NULL;
     asked->called++;
     asked->status = answer->status;
     asked->ttl = answer->ttl;
@@ -45,7 +44,8 @@ static inline void ask_only(struct dns *dns, struct asked *asked, const char *na
 {
     memset(asked, 0, offsetof(struct asked, then));
     asked->time = test_now();
-    assert_int_equal(dns_ask(dns, name, type, on_asked, asked, &asked->query), 0);
+    asked->query.fn = on_asked;
+    assert_int_equal(dns_ask(dns, &asked->query, name, type), 0);
     assert_int_equal(asked->called, 0);
 }
 

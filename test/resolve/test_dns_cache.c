@@ -152,7 +152,7 @@ static void keep(struct cache *cache, unsigned number, uint64_t expiry)
         cache_add(cache, cache_hash(cache, question, length), question, length);
 
     assert_non_null(entry);
-    entry->answer = &entry->failure;
+    entry->answer = &entry->small.answer;
     cache_keep(cache, entry, expiry);
     cache_release(entry);
 }

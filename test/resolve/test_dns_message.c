@@ -127,12 +127,21 @@ static void put_soa(struct builder *b, const char *owner, uint32_t ttl, uint32_t
 static struct dns_answer *read_part(const struct builder *b, size_t length, enum dns_type type)
 {
     uint8_t *copy = malloc(length ? length : 1);
-    struct dns_answer *answer = NULL;
+    struct dns_small small;
 
     assert_non_null(copy);
     memcpy(copy, b->bytes, length);
-    assert_int_equal(dns_message_read(copy, length, type, &answer), 0);
+    struct dns_answer *answer = dns_message_read(copy, length, type, NULL);
+    const struct dns_answer *same = dns_message_read(copy, length, type, &small);
     free(copy);
+    assert_non_null(same);
+    assert_int_equal(same->status, answer->status);
+    assert_int_equal(same->ttl, answer->ttl);
+    assert_int_equal(same->count, answer->count);
+    if (same != &small.answer)
+        mem_free((void *)(uintptr_t)same);
+    else if (same->count && type == DNS_A)
+        assert_memory_equal(same->a, answer->a, same->count * sizeof *same->a);
     assert_non_null(answer);
     assert_int_equal(answer->type, type);
     return answer;

@@ -70,7 +70,7 @@ static void all_types(enum name_server_kind kind)
 {
     struct world world = {.server = name_server_start(kind, zone_text())};
     struct cdt_reactor *reactor;
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char found[INET6_ADDRSTRLEN];
     unsigned first;
 
@@ -128,7 +128,7 @@ static void test_nsd(void **state)
 static void test_truncated_goes_over_tcp(void **state)
 {
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
-    struct asked asked[3] = {{0}};
+    struct asked asked[3] = {{.called = 0}};
 
     (void)state;
     begin(&world, world.server->address);
@@ -149,7 +149,7 @@ static void test_truncated_goes_over_tcp(void **state)
 static void test_servfail(void **state)
 {
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
 
     (void)state;
     begin(&world, world.server->address);
@@ -163,7 +163,7 @@ static void test_dnsmasq_in_front(void **state)
 {
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
     struct name_server *front;
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char text[200];
 
     (void)state;
@@ -186,7 +186,7 @@ static void test_dnsmasq_in_front(void **state)
 static void test_over_ipv6(void **state)
 {
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char servers[32];
 
     (void)state;
@@ -211,7 +211,7 @@ static void test_refusal_goes_on_to_the_next(void **state)
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
     struct name_server *other =
         name_server_start(NAME_SERVER_DNSMASQ, "address=/a.broken/192.0.2.9");
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char servers[80];
 
     (void)state;
@@ -234,7 +234,7 @@ static void test_refusal_goes_on_to_the_next(void **state)
 static void test_dead_server_beside_a_live_one(void **state)
 {
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char servers[80];
 
     (void)state;
@@ -251,7 +251,7 @@ static void test_dead_server_beside_a_live_one(void **state)
 static void test_black_hole_beside_a_live_one(void **state)
 {
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
-    struct asked asked[2] = {{0}};
+    struct asked asked[2] = {{.called = 0}};
     char servers[80], hole[32];
     int fd = name_server_socket(hole);
 
@@ -275,7 +275,7 @@ static void test_black_hole_beside_a_live_one(void **state)
 static void test_all_dead(void **state)
 {
     struct world world = {0};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char servers[80];
 
     (void)state;
@@ -291,7 +291,7 @@ static void test_timeout(void **state)
 {
     struct world world = {0};
     struct cdt_resolver_options options;
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char hole[32];
     int fd = name_server_socket(hole), datagrams = 0;
     uint8_t byte;
@@ -310,7 +310,7 @@ static void test_timeout(void **state)
     /* It was not kept. */
     ask_only(world.dns, &asked, "a.test", DNS_A);
     until(world.reactor, recv(fd, &byte, 1, 0) == 1);
-    dns_cancel(asked.query);
+    dns_cancel(&asked.query);
     end(&world);
     close(fd);
 }
@@ -319,7 +319,7 @@ static void test_timeout(void **state)
 static void test_slow_server(void **state)
 {
     struct world world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
 
     (void)state;
     begin(&world, world.server->address);
@@ -432,7 +432,7 @@ static void lie_then_answer(struct liar *liar, uint8_t *message, size_t length)
 static void test_wrong_answers_are_thrown_away(void **state)
 {
     struct world world = {0};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     struct liar liar;
 
     (void)state;
@@ -452,7 +452,7 @@ static void answer_for_others(struct liar *liar, uint8_t *message, size_t length
 static void test_records_of_other_names(void **state)
 {
     struct world world = {0};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     struct liar liar;
 
     (void)state;
@@ -473,7 +473,7 @@ static void answer_garbage(struct liar *liar, uint8_t *message, size_t length)
 static void test_garbage(void **state)
 {
     struct world world = {0};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     struct liar liar;
 
     (void)state;
@@ -493,7 +493,7 @@ static void flood(struct liar *liar, uint8_t *message, size_t length)
 static void test_flood_of_wrong_answers(void **state)
 {
     struct world world = {0};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     struct liar liar;
 
     (void)state;
@@ -525,13 +525,13 @@ static void test_names_are_checked(void **state)
         "a\177",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     struct world world = {0};
-    struct dns_query *query;
+    struct dns_query query = {.fn = on_asked};
     char name[300];
 
     (void)state;
     begin(&world, "127.0.0.1:9");
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        assert_int_equal(dns_ask(world.dns, wrong[i], DNS_A, on_asked, NULL, &query), -EINVAL);
+        assert_int_equal(dns_ask(world.dns, &query, wrong[i], DNS_A), -EINVAL);
     for (int length = 250; length < 260; length++) {
         for (int i = 0; i < length; i++)
             name[i] = i % 50 == 49 ? '.' : 'x';
@@ -539,10 +539,10 @@ static void test_names_are_checked(void **state)
         if (name[length - 1] == '.')
             continue;
         if (length > 253) {
-            assert_int_equal(dns_ask(world.dns, name, DNS_A, on_asked, NULL, &query), -EINVAL);
+            assert_int_equal(dns_ask(world.dns, &query, name, DNS_A), -EINVAL);
         } else {
-            assert_int_equal(dns_ask(world.dns, name, DNS_A, on_asked, NULL, &query), 0);
-            dns_cancel(query);
+            assert_int_equal(dns_ask(world.dns, &query, name, DNS_A), 0);
+            dns_cancel(&query);
         }
     }
     end(&world);
@@ -552,7 +552,7 @@ static void test_names_are_checked(void **state)
 static void test_same_questions_share_a_query(void **state)
 {
     struct world world = {0};
-    struct asked asked[10] = {{0}};
+    struct asked asked[10] = {{.called = 0}};
     struct liar liar;
     int called = 0;
 
@@ -560,7 +560,7 @@ static void test_same_questions_share_a_query(void **state)
     begin_liar(&world, &liar, answer_truth);
     for (int i = 0; i < 10; i++)
         ask_only(world.dns, &asked[i], i % 2 ? "a.test" : "A.test", DNS_A);
-    dns_cancel(asked[4].query);
+    dns_cancel(&asked[4].query);
     while (called < 9) {
         cdt_reactor_step(world.reactor, CDT_SECOND);
         called = 0;
@@ -577,14 +577,14 @@ static void test_same_questions_share_a_query(void **state)
 static void test_cancel_one(void **state)
 {
     struct world world = {0};
-    struct asked asked[2] = {{0}};
+    struct asked asked[2] = {{.called = 0}};
     struct liar liar;
 
     (void)state;
     begin_liar(&world, &liar, answer_truth);
     ask_only(world.dns, &asked[0], "a.test", DNS_A);
     ask_only(world.dns, &asked[1], "b.test", DNS_A);
-    dns_cancel(asked[0].query);
+    dns_cancel(&asked[0].query);
     until(world.reactor, asked[1].called);
     settle(world.reactor);
     assert_int_equal(asked[0].called, 0);
@@ -607,7 +607,7 @@ static uint64_t sleeps(struct cdt_reactor *reactor)
 static void test_cancel_all(void **state)
 {
     struct world world = {0};
-    struct asked asked[50] = {{0}};
+    struct asked asked[50] = {{.called = 0}};
     char hole[32], name[20];
     int fd = name_server_socket(hole);
     unsigned fds;
@@ -622,7 +622,7 @@ static void test_cancel_all(void **state)
     cdt_reactor_step(world.reactor, 0);
     assert_int_equal(test_open_fds(), fds + 1);
     for (int i = 0; i < 50; i++)
-        dns_cancel(asked[i].query);
+        dns_cancel(&asked[i].query);
     assert_int_equal(test_open_fds(), fds);
     until(world.reactor, sleeps(world.reactor) == CDT_NEVER);
     end(&world);
@@ -655,8 +655,7 @@ static void ask_again(struct asked *asked)
     struct asked *next = asked->arg;
     struct world *world = next->arg;
 
-    dns_cancel(next[1].query);
-    next[1].query = NULL;
+    dns_cancel(&next[1].query);
     ask_only(world->dns, next, "b.test", DNS_A);
 }
 
@@ -683,7 +682,7 @@ static void test_ask_and_cancel_in_the_callback(void **state)
 static void test_sockets_are_closed_on_exec(void **state)
 {
     struct world world = {0};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
     char hole[32];
     int fd = name_server_socket(hole), lowest;
 
@@ -694,7 +693,7 @@ static void test_sockets_are_closed_on_exec(void **state)
     ask_only(world.dns, &asked, "a.test", DNS_A);
     assert_int_equal(fcntl(lowest, F_GETFD), FD_CLOEXEC);
     assert_true(fcntl(lowest, F_GETFL) & O_NONBLOCK);
-    dns_cancel(asked.query);
+    dns_cancel(&asked.query);
     end(&world);
     close(fd);
 }
@@ -702,7 +701,7 @@ static void test_sockets_are_closed_on_exec(void **state)
 static void test_no_descriptor(void **state)
 {
     struct world world = {0};
-    struct asked asked = {0};
+    struct asked asked = {.called = 0};
 
     (void)state;
     begin(&world, "127.0.0.1:9");

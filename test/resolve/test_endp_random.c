@@ -42,11 +42,15 @@ static struct slice random_name(char memory[64], uint32_t shortest)
 static struct slice random_host(char memory[64])
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-._\303\251";
-    const size_t length = 1 + number(30);
-    for (size_t i = 0; i < length; i++)
-        memory[i] = letters[number(sizeof letters - 1)];
-    memory[length] = 'z'; /* no number at the end */
-    return (struct slice){memory, length + 1};
+    char ascii[HOST_ASCII];
+    const char *why;
+    struct slice host = {memory, 0};
+    do {
+        host.length = 1 + number(30);
+        for (size_t i = 0; i < host.length; i++)
+            memory[i] = letters[number(sizeof letters - 1)];
+    } while (host_to_ascii(host, ascii, &why) != 0);
+    return host;
 }
 
 static struct cdt_addr random_addr(void)

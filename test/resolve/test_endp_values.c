@@ -73,6 +73,7 @@ static void test_wrong_arguments(void **state)
     assert_int_equal(cdt_endp_fd(-1, &endp), -EINVAL);
     assert_int_equal(cdt_endp_host("1.2.3.4", 80, &endp), -EINVAL);
     assert_int_equal(cdt_endp_host("a b", 80, &endp), -EINVAL);
+    assert_int_equal(cdt_endp_host("a..b", 80, &endp), -EINVAL);
     assert_int_equal(cdt_endp_host(NULL, 80, &endp), -EINVAL);
     assert_int_equal(cdt_endp_copy(NULL, &endp), -EINVAL);
     assert_null(endp);
