@@ -1,4 +1,4 @@
-/* Attempts to connect, one function a carrier: sockets that belong to no flow until they have won. */
+/* Attempts to connect, one function a carrier: sockets that belong to no flow until one has won. */
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +15,7 @@ void attempt_close(struct attempt *attempt)
     server_descriptor_freed(race_flow(attempt->race)->config->hub);
 }
 
-/* ---- TCP -------------------------------------------------------------------------------------- */
+/* ---- TCP ------------------------------------------------------------------------------------- */
 
 static void on_writable(struct cdt_watch *watch, unsigned events)
 {
@@ -24,7 +24,8 @@ static void on_writable(struct cdt_watch *watch, unsigned events)
     race_answer(attempt, socket_connected(&attempt->carrier));
 }
 
-/* A wildcard address means this host. The kernel knows that too, but the flow's peer would be no address. */
+/* A wildcard address means this host. The kernel knows that too, but the flow's peer would be no
+ * address. */
 static void resolve_wildcard(struct cdt_addr *addr)
 {
     static const struct in6_addr any = IN6ADDR_ANY_INIT;
@@ -58,12 +59,12 @@ int attempt_tcp(struct attempt *attempt)
     return status ? status : -EAGAIN;
 }
 
-/* ---- Unix sockets ------------------------------------------------------------------------------ */
+/* ---- Unix sockets ---------------------------------------------------------------------------- */
 
 enum { RETRY_MAX = 64 }; /* ms */
 
-/* A Unix socket connects at once or not at all. EAGAIN is a full backlog, of which nothing tells when
- * it is no longer full: try again, less and less often. */
+/* A Unix socket connects at once or not at all. EAGAIN is a full backlog, of which nothing tells
+ * when it is no longer full: try again, less and less often. */
 static int knock(struct attempt *attempt)
 {
     if (connect(attempt->carrier.fd, &attempt->addr.any, attempt->addr.length) == 0)
@@ -98,7 +99,7 @@ int attempt_unix(struct attempt *attempt)
     return knock(attempt);
 }
 
-/* ---- what never connects ----------------------------------------------------------------------- */
+/* ---- what never connects --------------------------------------------------------------------- */
 
 /* The reason is the error. */
 int attempt_unknown(struct attempt *attempt)

@@ -6,21 +6,6 @@
 #include "context/internal.h"
 #include "resolve/writer.h"
 
-static void put_field(struct writer *writer, const char *name, struct slice value)
-{
-    put_open(writer);
-    put_atom(writer, slice_of(name));
-    put_atom(writer, value);
-    put_close(writer);
-}
-
-static void put_number_field(struct writer *writer, const char *name, uint32_t number)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%u", number);
-    put_field(writer, name, slice_of(text));
-}
-
 /* (TAG (RECORD)) */
 static void put_flow(struct writer *writer, const struct cdt_endp *endp)
 {
@@ -53,20 +38,15 @@ static void put_flow(struct writer *writer, const struct cdt_endp *endp)
     put_close(writer);
 }
 
-static bool is_wrong(enum cdt_endp_form form, const char *text, size_t size)
-{
-    return (form != CDT_ENDP_HUMAN && form != CDT_ENDP_MACHINE) || (!text && size);
-}
-
 int cdt_flow_format(const struct cdt_flow *flow, enum cdt_endp_form form, char *text, size_t size)
 {
+    struct writer writer;
     struct cdt_endp *endp;
-    if (is_wrong(form, text, size))
+    if (!writer_begin(&writer, form, text, size))
         return -EINVAL;
     const int status = cdt_flow_endp(flow, true, &endp);
     if (status)
         return status;
-    struct writer writer = {.text = text, .size = size, .spaces = form == CDT_ENDP_HUMAN};
     put_flow(&writer, cdt_endp_base(endp));
     cdt_endp_free(endp);
     return writer_end(&writer);
@@ -75,12 +55,12 @@ int cdt_flow_format(const struct cdt_flow *flow, enum cdt_endp_form form, char *
 int cdt_context_format(const struct cdt_context *context, enum cdt_endp_form form, char *text,
                        size_t size)
 {
-    if (!context || is_wrong(form, text, size))
+    struct writer writer;
+    if (!context || !writer_begin(&writer, form, text, size))
         return -EINVAL;
     const struct cdt_addr *source = &context->flow.source;
     const struct cdt_own_key no_key = {0};
     char memory[CDT_ADDR_TEXT], address[CDT_ADDR_TEXT + 32] = "";
-    struct writer writer = {.text = text, .size = size, .spaces = form == CDT_ENDP_HUMAN};
     if (source->length)
         snprintf(address, sizeof address, "ADDR_INET(%s,%u)", endp_ip(source, memory),
                  cdt_addr_port(source));

@@ -1,5 +1,5 @@
-/* The context room from inside: the context, the race that connects, its attempts, and the rows of the
- * table of carriers. */
+/* The context room from inside: the context, the race that connects, its attempts, and the rows of
+ * the table of carriers. */
 #ifndef CONTEXT_INTERNAL_H
 #define CONTEXT_INTERNAL_H
 
@@ -33,10 +33,10 @@ int context_resolver(struct cdt_context *context, struct cdt_resolver **resolver
  * passed close-on-exec. */
 int context_inherited(const char *name);
 
-/* ---- attempts: attempt.c ---------------------------------------------------------------------- */
+/* ---- attempts: attempt.c --------------------------------------------------------------------- */
 
-/* One attempt to connect: a carrier that belongs to no flow yet. It stays in the race's list when it has
- * failed, for the sentence about it. */
+/* One attempt to connect: a carrier that belongs to no flow yet. It stays in the race's list when
+ * it has failed, for the sentence about it. */
 struct attempt {
     struct race *race;
     struct attempt *next;
@@ -61,7 +61,7 @@ attempt_fn attempt_tcp, attempt_unix, attempt_unknown;
 /* Closes its carrier, if there is one, without a trace. */
 void attempt_close(struct attempt *attempt);
 
-/* ---- the race: race*.c ------------------------------------------------------------------------ */
+/* ---- the race: race*.c ----------------------------------------------------------------------- */
 
 /* So many endpoints of a list are tried. */
 enum { RACE_MAX = 64 };
@@ -72,7 +72,8 @@ struct race *race_new(size_t slots);
 /* Copies an endpoint into a free slot. A host without a name takes two: IPv6 and IPv4. */
 int race_add(struct race *race, const struct cdt_endp *endp);
 
-/* The endpoints are those of this resolution, whose callback race_resolved() and user the race is. */
+/* The endpoints are those of this resolution, whose callback race_resolved() and user the race
+ * is. */
 struct cdt_resolution **race_resolution(struct race *race);
 cdt_resolved_fn race_resolved;
 
@@ -92,7 +93,7 @@ void race_free(struct race *race);
 /* The flows that are connecting end with -ECANCELED. */
 void race_cancel_all(struct cdt_context *context);
 
-/* ---- the table of carriers: rows.c ------------------------------------------------------------ */
+/* ---- the table of carriers: rows.c ----------------------------------------------------------- */
 
 /* What one kind of endpoint does: the functions of its carrier, or the sentence why it cannot. */
 struct context_row {

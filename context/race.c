@@ -1,5 +1,5 @@
-/* Connecting: attempts for the endpoints of a list, one after the other or side by side, until one is
- * connected (Happy Eyeballs version 2, RFC 8305). */
+/* Connecting: attempts for the endpoints of a list, one after the other or side by side, until one
+ * is connected (Happy Eyeballs version 2, RFC 8305). */
 #include "context/race.h"
 
 struct cdt_flow *race_flow(const struct race *race)
@@ -12,7 +12,7 @@ struct cdt_resolution **race_resolution(struct race *race)
     return &race->resolution;
 }
 
-/* ---- making and ending -------------------------------------------------------------------------- */
+/* ---- making and ending ----------------------------------------------------------------------- */
 
 static cdt_timer_fn on_delay;
 
@@ -89,7 +89,7 @@ void race_cancel_all(struct cdt_context *context)
             "the context is freed");
 }
 
-/* ---- which one is next -------------------------------------------------------------------------- */
+/* ---- which one is next ----------------------------------------------------------------------- */
 
 /* The endpoints so far. A resolution that failed has none: what it has is the reason. */
 static const struct cdt_endp *const *endps(const struct race *race, size_t *count)
@@ -128,8 +128,8 @@ static uint32_t group(const struct race *race, size_t index)
     return race->resolution ? resolution_group(race->resolution, index) : 0;
 }
 
-/* The first of another family than the last one; else the first; of the group that is first. NULL: none
- * now. The list may have grown, and its order changed, since the last call. */
+/* The first of another family than the last one; else the first; of the group that is first. NULL:
+ * none now. The list may have grown, and its order changed, since the last call. */
 static const struct cdt_endp *next_endp(const struct race *race)
 {
     const struct cdt_endp *first = NULL;
@@ -153,7 +153,7 @@ static const struct cdt_endp *next_endp(const struct race *race)
     return first;
 }
 
-/* ---- running ------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static struct attempt *attempt_new(struct race *race, const struct cdt_endp *endp)
 {
@@ -178,8 +178,8 @@ static int start(struct attempt *attempt)
     return -EPROTONOSUPPORT;
 }
 
-/* The flow goes on with the carrier of this attempt, and the race is over: 0, or why it cannot. (Layers
- * that an endpoint asks for are pushed here.) */
+/* The flow goes on with the carrier of this attempt, and the race is over: 0, or why it cannot.
+ * (Layers that an endpoint asks for are pushed here.) */
 static int win(struct attempt *attempt)
 {
     struct race *race = attempt->race;

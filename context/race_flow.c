@@ -1,5 +1,5 @@
-/* The flow of a race: it has a carrier of the race's own, so that it times out, is aborted and closed as
- * any, until the winner's takes its place. */
+/* The flow of a race: it has a carrier of the race's own, so that it times out, is aborted and
+ * closed as any, until the winner's takes its place. */
 #include "context/race.h"
 
 static struct race *race_of(const struct cdt_carrier *carrier)

@@ -85,8 +85,6 @@ static const char no_vchan[] = "vchan is not built in";
 static const char only_listening[] = "only for listening";
 static const char no_name[] = "names in a list are not resolved";
 
-/* TLS connects to what lies inside, and pushes its layer when an attempt has won. */
-
 const struct context_row context_rows[CDT_ENDP_KINDS] = {
     [CDT_ENDP_TCP] = {attempt_tcp, tcp_listen, NULL, NULL},
     [CDT_ENDP_UNIX] = {attempt_unix, unix_listen, NULL, NULL},

@@ -1,5 +1,5 @@
-/* A client: connects, sends a line, prints the answer.
- * Usage: client [ENDPOINT [LINE]], where ENDPOINT is tcp:localhost:7777, unix:/run/x.sock, a URI, ... */
+/* A client: connects, sends a line, prints the answer. Usage: client [ENDPOINT [LINE]]; ENDPOINT is
+ * tcp:localhost:7777, unix:/run/x.sock, a URI, ... */
 #include <conduit/conduit.h>
 
 #include <stdio.h>

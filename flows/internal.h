@@ -452,9 +452,9 @@ void flow_on_timer(struct cdt_timer *timer);
 
 extern const struct cdt_carrier_ops tcp_ops, unix_ops, unix_fds_ops, pair_ops;
 
-/* A flow that is connecting goes on with another carrier, which is connected or, if `connecting`, will be.
- * The one it had has no descriptor, and is not closed: whoever calls has done so, or does. 0, or why the
- * descriptor could not be registered: nothing has changed then. */
+/* A flow that is connecting goes on with another carrier, which is connected or, if `connecting`,
+ * will be. The one it had has no descriptor, and is not closed: whoever calls has done so, or does.
+ * 0, or why the descriptor could not be registered: nothing has changed then. */
 int flow_set_carrier(struct cdt_flow *flow, const struct cdt_carrier_ops *ops,
                      const struct cdt_carrier *carrier, bool connecting,
                      const struct cdt_addr *peer);
@@ -510,12 +510,12 @@ void relay_passed(struct cdt_flow *flow, size_t length);
 
 /* ---- splice.c -------------------------------------------------------------------------------- */
 
-/* From now on what `flow` receives goes to `other`, the other one of its relay, through a pipe. False:
- * it cannot, and is copied. */
+/* From now on what `flow` receives goes to `other`, the other one of its relay, through a pipe.
+ * False: it cannot, and is copied. */
 bool splice_begin(struct cdt_flow *flow, const struct cdt_flow *other);
-/* Moves what there is to the other one's queue, and sends it: how many bytes; -EBUSY: not before the
- * last ones are sent, which will look at the flow again; 0: read it, which tells why; or a negative
- * errno of the socket. */
+/* Moves what there is to the other one's queue, and sends it: how many bytes; -EBUSY: not before
+ * the last ones are sent, which will look at the flow again; 0: read it, which tells why; or a
+ * negative errno of the socket. */
 ssize_t splice_in(struct cdt_flow *flow);
 /* As a carrier's write, of the segment's bytes: -EAGAIN means that the socket is full. */
 ssize_t splice_out(struct cdt_flow *flow, const struct flow_segment *segment);

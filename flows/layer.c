@@ -196,7 +196,8 @@ int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *
                                 .depth = flow_depth(flow) + 1};
     flow->top = layer;
     flow->flags |= FLOW_LAYERED;
-    flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    if (flow->state == CDT_OPEN) /* a handshake begins; else the deadline stays */
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
     if (flow_change(flow, FLOW_EV_PUSH))
         flow_schedule(flow);
     flow_update_timer(flow);

@@ -269,7 +269,8 @@ int cdt_flow_resume(struct cdt_flow *flow)
     if (!(flow->flags & FLOW_PAUSED))
         return 0;
     flow->flags &= ~(uint32_t)FLOW_PAUSED;
-    if ((flow->flags & FLOW_HAS_DEADLINES) && !flow->tail)
+    if ((flow->flags & FLOW_HAS_DEADLINES) && !flow->tail && flow->state >= CDT_OPEN &&
+        flow->state < CDT_CLOSING) /* else it holds the beginning of another deadline */
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
     flow_restart_rate(flow);
     if (flow_has_input(flow))

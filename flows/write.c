@@ -1,7 +1,7 @@
 /* Writing: what the user hands over.
  *
- * It is admitted whole or refused (admit), held by the cork inside callbacks (cork_hold), and passed
- * through the layers (flow_send) to the carrier: output.c. */
+ * It is admitted whole or refused (admit), held by the cork inside callbacks (cork_hold), and
+ * passed through the layers (flow_send) to the carrier: output.c. */
 #include <limits.h>
 #include <string.h>
 
@@ -200,8 +200,8 @@ static __attribute__((noinline)) int write_general(struct cdt_flow *flow, const 
     return taken(flow);
 }
 
-/* The short path: the first write in an on_read, of bytes that are lent. Who lends them is a reactor
- * that runs: it need not be asked whether it is usable. */
+/* The short path: the first write in an on_read, of bytes that are lent. Who lends them is a
+ * reactor that runs: it need not be asked whether it is usable. */
 int cdt_flow_write(struct cdt_flow *flow, const void *data, size_t length)
 {
     if (!flow)

@@ -24,7 +24,7 @@ static void prefer_answered(struct channel *channel)
 {
     struct ares_addr_port_node *servers, *node, **link;
 
-    if (ares_get_servers_ports(channel->ares, &servers) != ARES_SUCCESS)
+    if (ares_get_servers_ports(channel->udp, &servers) != ARES_SUCCESS)
         return;
     for (link = &servers; *link && !is_server(*link, &channel->answered);)
         link = &(*link)->next;
@@ -34,17 +34,36 @@ static void prefer_answered(struct channel *channel)
         *link = node->next;
         node->next = servers;
         servers = node;
-        ares_set_servers_ports(channel->ares, servers);
+        ares_set_servers_ports(channel->udp, servers);
+        if (channel->tcp)
+            ares_set_servers_ports(channel->tcp, servers);
     }
     ares_free_data(servers);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+/* Unless the timer fires sooner. */
 static void set_timer(struct channel *channel, uint64_t delay)
 {
-    channel->due = cdt_reactor_now(channel->reactor) + delay;
+    uint64_t due = cdt_reactor_now(channel->reactor) + delay;
+
+    if (cdt_timer_is_set(&channel->timer) && channel->due <= due)
+        return;
+    channel->due = due;
     cdt_timer_set(channel->reactor, &channel->timer, delay);
+}
+
+static void give_time(struct channel *channel, ares_channel ares)
+{
+    struct timeval next;
+
+    if (!ares)
+        return;
+    ares_process_fd(ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (channel->asked && ares_timeout(ares, NULL, &next))
+        set_timer(channel, (uint64_t)next.tv_sec * CDT_SECOND + (uint64_t)next.tv_usec * CDT_US +
+                               CDT_MS / 10);
 }
 
 /* To find when c-ares needs time next takes a walk over all that is asked. It is done here only:
@@ -53,12 +72,9 @@ static void set_timer(struct channel *channel, uint64_t delay)
 void channel_on_timer(struct cdt_timer *timer)
 {
     struct channel *channel = cdt_container_of(timer, struct channel, timer);
-    struct timeval next;
 
-    ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    if (channel->asked && ares_timeout(channel->ares, NULL, &next))
-        set_timer(channel, (uint64_t)next.tv_sec * CDT_SECOND + (uint64_t)next.tv_usec * CDT_US +
-                               CDT_MS / 10);
+    give_time(channel, channel->udp);
+    give_time(channel, channel->tcp);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -113,41 +129,74 @@ static int status_of(const struct channel_request *request, int status)
     }
 }
 
-static void on_answer(void *user, int status, int timeouts, unsigned char *message, int length)
+static void end_request(struct channel_request *request, int status, const uint8_t *message,
+                        size_t length)
 {
-    struct channel_request *request = user;
     struct channel *channel = request->channel;
 
     unlink_request(request);
     if (!--channel->asked)
         cdt_timer_cancel(&channel->timer);
+    request->fn(request, status, message, length);
+}
+
+static void send_request(struct channel_request *request, ares_channel ares,
+                         ares_callback on_answer)
+{
+    static const uint8_t header[MESSAGE_HEADER] = {[2] = 1 /* RD */, [5] = 1 /* question */};
+    uint8_t message[MESSAGE_HEADER + MESSAGE_QUESTION_MAX];
+
+    memcpy(message, header, sizeof header);
+    message[0] = (uint8_t)(request->id >> 8);
+    message[1] = (uint8_t)request->id;
+    memcpy(message + MESSAGE_HEADER, request->question, request->length);
+    set_timer(request->channel, request->channel->timeout);
+    ares_send(ares, message, (int)(MESSAGE_HEADER + request->length), on_answer, request);
+}
+
+static void on_tcp_answer(void *user, int status, int timeouts, unsigned char *message, int length)
+{
+    (void)timeouts;
+    end_request(user, status_of(user, status), message, length > 0 ? (size_t)length : 0);
+}
+
+static void on_udp_answer(void *user, int status, int timeouts, unsigned char *message, int length)
+{
+    struct channel_request *request = user;
+    struct channel *channel = request->channel;
+    bool is_truncated = status == ARES_SUCCESS && length > 2 && message[2] & CHANNEL_TRUNCATED;
+    int error = 0;
+
     if (status == ARES_SUCCESS && timeouts && channel->reading)
         channel->answered = channel->reading->server;
-    request->fn(request, status_of(request, status), message, length > 0 ? (size_t)length : 0);
+    if (is_truncated)
+        error = channel_open_tcp(channel);
+    if (error)
+        end_request(request, error, NULL, 0);
+    else if (is_truncated)
+        send_request(request, channel->tcp, on_tcp_answer);
+    else
+        end_request(request, status_of(request, status), message, length > 0 ? (size_t)length : 0);
 }
 
 void channel_ask(struct channel *channel, struct channel_request *request, const uint8_t *question,
                  size_t length)
 {
-    static const uint8_t header[MESSAGE_HEADER] = {[2] = 1 /* RD */, [5] = 1 /* question */};
-    uint8_t message[MESSAGE_HEADER + MESSAGE_QUESTION_MAX];
-
     request->channel = channel;
+    request->question = question;
+    request->length = length;
     request->code = 0;
     request->id = new_id(channel);
-    memcpy(message, header, sizeof header);
-    message[0] = (uint8_t)(request->id >> 8);
-    message[1] = (uint8_t)request->id;
     if (!channel->asked && channel->answered.length)
         prefer_answered(channel);
-    memcpy(message + MESSAGE_HEADER, question, length);
     link_request(channel, request);
-    if (!channel->asked++ || channel->due > cdt_reactor_now(channel->reactor) + channel->timeout)
-        set_timer(channel, channel->timeout);
-    ares_send(channel->ares, message, (int)(MESSAGE_HEADER + length), on_answer, request);
+    channel->asked++;
+    send_request(request, channel->udp, on_udp_answer);
 }
 
 void channel_cancel(struct channel *channel)
 {
-    ares_cancel(channel->ares);
+    ares_cancel(channel->udp);
+    if (channel->tcp)
+        ares_cancel(channel->tcp);
 }

@@ -20,6 +20,8 @@ struct channel_request {
     /* private */
     struct channel *channel;
     struct channel_request *next, **link; /* of those whose id hashes alike */
+    const uint8_t *question;
+    size_t length;
     uint16_t id;
     uint8_t code; /* of a server that would not answer; 0: none */
 };
@@ -30,8 +32,8 @@ int channel_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *
 /* Not from inside a channel_fn. Requests end with -ECANCELED. NULL is allowed. */
 void channel_free(struct channel *channel);
 
-/* Asks. `request->fn` is called once, perhaps from inside this call, and then the request is the
- * caller's again. */
+/* Asks. `request->fn` is called once, perhaps from inside this call; then the request is the
+ * caller's again, and so is the question. */
 void channel_ask(struct channel *channel, struct channel_request *request, const uint8_t *question,
                  size_t length);
 /* All requests end with -ECANCELED, now. Not from inside a channel_fn. */

@@ -12,6 +12,8 @@ enum {
     RESOLV_CONF_MAX = 65536
 };
 
+static const char nothing[] = "/dev/null";
+
 static int code_of(int status)
 {
     return status == ARES_SUCCESS  ? 0
@@ -25,16 +27,15 @@ static uint64_t at_most(uint64_t value, uint64_t most)
     return value < most ? value : most;
 }
 
-static int try_to_open(struct channel *channel, const struct cdt_resolver_options *options,
-                       int flags, const char *resolv_conf)
+/* `servers`, unless NULL, replace those in resolv.conf. */
+static int open_ares(struct channel *channel, int flags, const char *resolv_conf,
+                     struct ares_addr_port_node *servers, ares_channel *result)
 {
-    uint64_t timeout = options->timeout ? options->timeout / CDT_MS : TIMEOUT_DEFAULT;
-    unsigned tries = options->tries ? options->tries : TRIES_DEFAULT;
     char lookups[] = "b"; /* DNS alone; it also keeps c-ares from reading more files */
     struct ares_options ares = {
-        .flags = flags,
-        .timeout = (int)at_most(timeout ? timeout : 1, TIMEOUT_MAX),
-        .tries = (int)at_most(tries, TRIES_MAX),
+        .flags = channel->flags | flags,
+        .timeout = (int)(channel->timeout / CDT_MS),
+        .tries = channel->tries,
         .lookups = lookups,
         .sock_state_cb = channel_on_socket_state,
         .sock_state_cb_data = channel,
@@ -42,57 +43,68 @@ static int try_to_open(struct channel *channel, const struct cdt_resolver_option
     };
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
                ARES_OPT_SOCK_STATE_CB | ARES_OPT_RESOLVCONF;
-    int status = ares_init_options(&channel->ares, &ares, mask);
+    int status = ares_init_options(result, &ares, mask);
 
-    channel->timeout = (uint64_t)ares.timeout * CDT_MS;
-    if (status == ARES_SUCCESS)
-        ares_set_socket_functions(channel->ares, &channel_socket_functions, channel);
-    else
-        channel->ares = NULL;
-    return status;
+    if (status != ARES_SUCCESS) {
+        *result = NULL;
+        return code_of(status);
+    }
+    ares_set_socket_functions(*result, &channel_socket_functions, channel);
+    return servers ? code_of(ares_set_servers_ports(*result, servers)) : 0;
+}
+
+static void close_ares(ares_channel *ares)
+{
+    if (*ares)
+        ares_destroy(*ares);
+    *ares = NULL;
+}
+
+int channel_open_tcp(struct channel *channel)
+{
+    struct ares_addr_port_node *servers;
+    int error;
+
+    if (channel->tcp)
+        return 0;
+    error = code_of(ares_get_servers_ports(channel->udp, &servers));
+    if (error)
+        return error;
+    error = open_ares(channel, ARES_FLAG_USEVC, nothing, servers, &channel->tcp);
+    ares_free_data(servers);
+    if (error)
+        close_ares(&channel->tcp);
+    return error;
 }
 
 /* c-ares is not safe from lines that begin with a byte 0, nor from files that have no end: a
- * resolv.conf that is not a text of a sane size is as good as none. */
-static const char *checked_resolv_conf(const char *path)
+ * resolv.conf that is not a text of a sane size is as good as none. -EMFILE, -ENFILE, -ENOMEM:
+ * nobody knows what it says. */
+static int check_resolv_conf(const char *path, const char **checked)
 {
-    static const char nothing[] = "/dev/null";
     struct stat info;
     size_t length;
     char *text;
-    bool sound;
+    int error;
 
+    *checked = nothing;
     if (!path)
         path = "/etc/resolv.conf";
-    if (!*path || file_read(path, RESOLV_CONF_MAX, &text, &length, &info))
-        return nothing;
-    sound = !memchr(text, 0, length);
+    if (!*path)
+        return 0;
+    error = file_read(path, RESOLV_CONF_MAX, &text, &length, &info);
+    if (error)
+        return error == -EMFILE || error == -ENFILE || error == -ENOMEM ? error : 0;
+    if (!memchr(text, 0, length))
+        *checked = path;
     mem_free(text);
-    return sound ? path : nothing;
-}
-
-/* `servers`, unless NULL, replace those in resolv.conf. */
-static int open_ares(struct channel *channel, const struct cdt_resolver_options *options, int flags,
-                     struct ares_addr_port_node *servers)
-{
-    int status = try_to_open(channel, options, flags, checked_resolv_conf(options->resolv_conf));
-
-    if (status == ARES_SUCCESS && servers)
-        status = ares_set_servers_ports(channel->ares, servers);
-    return code_of(status);
-}
-
-static void close_ares(struct channel *channel)
-{
-    if (channel->ares)
-        ares_destroy(channel->ares);
-    channel->ares = NULL;
+    return 0;
 }
 
 static int count_servers(struct channel *channel, unsigned *count)
 {
     struct ares_addr_port_node *servers, *node;
-    int status = ares_get_servers_ports(channel->ares, &servers);
+    int status = ares_get_servers_ports(channel->udp, &servers);
 
     if (status != ARES_SUCCESS)
         return code_of(status);
@@ -104,17 +116,18 @@ static int count_servers(struct channel *channel, unsigned *count)
 
 /* Where there is one server only, c-ares would ask it again at once, and each time, when it says
  * that it will not answer. */
-static int open_for_servers(struct channel *channel, const struct cdt_resolver_options *options,
+static int open_for_servers(struct channel *channel, const char *resolv_conf,
                             struct ares_addr_port_node *servers)
 {
     unsigned count = 0;
-    int error = open_ares(channel, options, 0, servers);
+    int error = open_ares(channel, ARES_FLAG_IGNTC, resolv_conf, servers, &channel->udp);
 
     if (!error)
         error = count_servers(channel, &count);
     if (!error && count == 1) {
-        close_ares(channel);
-        error = open_ares(channel, options, ARES_FLAG_NOCHECKRESP, servers);
+        close_ares(&channel->udp);
+        channel->flags = ARES_FLAG_NOCHECKRESP;
+        error = open_ares(channel, ARES_FLAG_IGNTC, resolv_conf, servers, &channel->udp);
     }
     if (error)
         return error;
@@ -132,7 +145,7 @@ static int save_search_list(struct channel *channel)
 {
     struct ares_options *saved = &channel->saved;
     uint8_t question[MESSAGE_QUESTION_MAX];
-    int mask = 0, status = ares_save_options(channel->ares, saved, &mask);
+    int mask = 0, status = ares_save_options(channel->udp, saved, &mask);
 
     if (status != ARES_SUCCESS)
         return code_of(status);
@@ -146,6 +159,21 @@ static int save_search_list(struct channel *channel)
             channel->domains[channel->domain_count++] = saved->domains[i];
     }
     return 0;
+}
+
+static int open_channel(struct channel *channel, const struct cdt_resolver_options *options,
+                        struct ares_addr_port_node *servers)
+{
+    uint64_t timeout = options->timeout ? options->timeout / CDT_MS : TIMEOUT_DEFAULT;
+    unsigned tries = options->tries ? options->tries : TRIES_DEFAULT;
+    const char *resolv_conf;
+    int error = check_resolv_conf(options->resolv_conf, &resolv_conf);
+
+    channel->timeout = at_most(timeout ? timeout : 1, TIMEOUT_MAX) * CDT_MS;
+    channel->tries = (int)at_most(tries, TRIES_MAX);
+    if (!error)
+        error = open_for_servers(channel, resolv_conf, servers);
+    return error || options->search == CDT_OFF ? error : save_search_list(channel);
 }
 
 int channel_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *options,
@@ -162,9 +190,7 @@ int channel_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *
     if (channel) {
         channel->reactor = reactor;
         channel->timer.fn = channel_on_timer;
-        error = open_for_servers(channel, options, servers);
-        if (!error)
-            error = save_search_list(channel);
+        error = open_channel(channel, options, servers);
     }
     mem_free(servers);
     if (error)
@@ -178,7 +204,8 @@ void channel_free(struct channel *channel)
 {
     if (!channel)
         return;
-    close_ares(channel);
+    close_ares(&channel->udp);
+    close_ares(&channel->tcp);
     cdt_timer_cancel(&channel->timer);
     ares_destroy_options(&channel->saved);
     mem_free(channel->sockets);

@@ -5,7 +5,10 @@
 
 #include "resolve/channel_state.h"
 
-enum { PACKETS_MAX = 64 /* taken from one socket in a turn */ };
+enum {
+    PACKETS_MAX = 64,  /* taken from one socket in a turn */
+    DATAGRAM_MAX = 512 /* RFC 1035 section 4.2.1 */
+};
 
 /* ---- what passes through --------------------------------------------------------------------- */
 
@@ -63,7 +66,8 @@ static void on_event(struct cdt_watch *watch, unsigned events)
 
     channel->packets = PACKETS_MAX;
     channel->reading = socket;
-    ares_process_fd(channel->ares, events & CDT_READ ? socket->fd : ARES_SOCKET_BAD,
+    ares_process_fd(socket->stream ? channel->tcp : channel->udp,
+                    events & CDT_READ ? socket->fd : ARES_SOCKET_BAD,
                     events & CDT_WRITE ? socket->fd : ARES_SOCKET_BAD);
     channel->reading = NULL;
 }
@@ -112,29 +116,37 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *addr, ares_so
     return connect(fd, addr, length);
 }
 
+/* Whether a datagram can be an answer at all: c-ares does not look whether it is a question. */
+static bool is_answer(const uint8_t *message, ares_ssize_t length)
+{
+    return length >= MESSAGE_HEADER && message[2] & 0x80;
+}
+
 /* c-ares reads datagrams until there are none, and takes an empty one for the end of the server:
- * neither is for others to decide. */
+ * neither is for others to decide. Of those that are longer than they may be it would take the
+ * beginning only. */
 static ares_ssize_t receive(ares_socket_t fd, void *memory, size_t length, int flags,
                             struct sockaddr *from, ares_socklen_t *from_length, void *user)
 {
     struct channel *channel = user;
     struct channel_socket *socket = find_socket(channel, fd);
-    ares_ssize_t got = 0;
+    uint8_t *bytes = memory;
+    ares_ssize_t got;
 
-    while (got == 0) {
+    do {
         if (!socket || !channel->packets) {
             errno = EAGAIN;
             return -1;
         }
         channel->packets--;
         got = recvfrom(fd, memory, length, flags, from, from_length);
-        if (socket->stream)
-            break;
-    }
+    } while (got >= 0 && !socket->stream && !is_answer(bytes, got));
     if (got > 0 && socket->stream)
-        spy_stream(socket, memory, (size_t)got);
-    else if (got >= MESSAGE_HEADER)
-        spy(channel, memory);
+        spy_stream(socket, bytes, (size_t)got);
+    else if (got > 0)
+        spy(channel, bytes);
+    if (got > DATAGRAM_MAX && !socket->stream)
+        bytes[2] |= CHANNEL_TRUNCATED;
     return got;
 }
 

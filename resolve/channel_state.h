@@ -1,5 +1,5 @@
-/* A channel as its own files see it: channel.c asks and keeps time, channel_sockets.c has the sockets,
- * channel_open.c makes it all. */
+/* A channel as its own files see it: channel.c asks and keeps time, channel_sockets.c has the
+ * sockets, channel_open.c makes it all. */
 #ifndef RESOLVE_CHANNEL_STATE_H
 #define RESOLVE_CHANNEL_STATE_H
 
@@ -11,11 +11,12 @@ enum {
     CHANNEL_IDS = 64,     /* random numbers fetched at once */
     CHANNEL_BY_ID = 256,  /* lists of requests */
     CHANNEL_DOMAINS = 16, /* of the search list; more are left out */
-    CHANNEL_SERVER_PORT = 53
+    CHANNEL_SERVER_PORT = 53,
+    CHANNEL_TRUNCATED = 2 /* the bit TC, in the third byte of a message */
 };
 
-/* A socket of c-ares. Of TCP, which carries messages behind their length in 16 bits, the first bytes of
- * each are kept, since they may come one by one. */
+/* A socket of c-ares. Of TCP, which carries messages behind their length in 16 bits, the first
+ * bytes of each are kept, since they may come one by one. */
 struct channel_socket {
     struct cdt_watch watch;
     struct channel *channel;
@@ -26,9 +27,13 @@ struct channel_socket {
     struct cdt_addr server;
 };
 
+/* Truncated answers are asked for again over TCP by a channel of c-ares of its own: when a
+ * connection ends, c-ares sends all that it has asked this server once more, and counts that as a
+ * try of each. A server that closes its connections must not spoil what is asked over UDP. */
 struct channel {
     struct cdt_reactor *reactor;
-    ares_channel ares;
+    ares_channel udp, tcp;  /* tcp NULL: not needed yet */
+    int flags, tries;       /* of both */
     struct cdt_timer timer; /* set while anything is asked, never for later than c-ares needs */
     uint64_t timeout;       /* of a first try */
     uint64_t due;           /* when the timer fires, if it is set */
@@ -49,6 +54,9 @@ struct channel {
 
 /* channel.c */
 void channel_on_timer(struct cdt_timer *timer);
+
+/* channel_open.c: makes `tcp`, if it is not there yet. 0; -ENOMEM, -EMFILE. */
+int channel_open_tcp(struct channel *channel);
 
 /* channel_sockets.c */
 extern const struct ares_socket_functions channel_socket_functions

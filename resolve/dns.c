@@ -2,12 +2,16 @@
  * servers. What was answered waits for a deferred call, so that nobody hears from inside
  * dns_ask(), nor from inside c-ares. */
 #include "resolve/cache.h"
+#include "resolve/file.h"
 
 enum { CACHE_DEFAULT = 1024, CACHE_MAX = 1 << 20 };
 
 struct dns {
     struct cdt_reactor *reactor;
     struct channel *channel;
+    struct cdt_resolver_options options; /* to make another channel of */
+    char *servers;
+    struct file_look resolv_conf;
     struct cache cache;
     unsigned waiting; /* queries with an entry that is being asked for */
     struct dns_query *answered, **answered_tail;
@@ -182,6 +186,21 @@ void dns_cancel(struct dns_query *query)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+static int keep_options(struct dns *dns, const struct cdt_resolver_options *options)
+{
+    const char *path = options->resolv_conf ? options->resolv_conf : "/etc/resolv.conf";
+
+    dns->options = *options;
+    dns->servers = options->servers ? mem_strdup(options->servers) : NULL;
+    dns->resolv_conf.path = mem_strdup(path);
+    if (!dns->resolv_conf.path || (options->servers && !dns->servers))
+        return -ENOMEM;
+    dns->options.servers = dns->servers;
+    dns->options.resolv_conf = dns->resolv_conf.path;
+    (void)file_has_changed(&dns->resolv_conf, cdt_reactor_now(dns->reactor));
+    return 0;
+}
+
 int dns_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *options,
             struct dns **result)
 {
@@ -198,7 +217,9 @@ int dns_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *opti
         limit = 0;
     error = cache_init(&dns->cache, limit < CACHE_MAX ? limit : CACHE_MAX);
     if (!error)
-        error = channel_new(reactor, options, &dns->channel);
+        error = keep_options(dns, options);
+    if (!error)
+        error = channel_new(reactor, &dns->options, &dns->channel);
     if (error)
         dns_free(dns);
     else
@@ -211,6 +232,8 @@ void dns_free(struct dns *dns)
     if (!dns)
         return;
     channel_free(dns->channel);
+    mem_free(dns->servers);
+    mem_free((char *)(uintptr_t)dns->resolv_conf.path);
     cache_close(&dns->cache);
     cdt_defer_cancel(&dns->deferred);
     if (dns->freed)
@@ -218,7 +241,24 @@ void dns_free(struct dns *dns)
     mem_free(dns);
 }
 
-unsigned dns_search(const struct dns *dns, unsigned *ndots, const char *const **domains)
+/* A resolv.conf that has changed makes another channel, when nothing is asked of this one. What is cached
+ * stays: the names are the same. */
+static void reload(struct dns *dns)
 {
+    struct channel *channel;
+
+    if (dns->waiting || !file_has_changed(&dns->resolv_conf, cdt_reactor_now(dns->reactor)))
+        return;
+    if (channel_new(dns->reactor, &dns->options, &channel)) {
+        dns->resolv_conf.info = (struct stat){0}; /* try again */
+        return;
+    }
+    channel_free(dns->channel);
+    dns->channel = channel;
+}
+
+unsigned dns_search(struct dns *dns, unsigned *ndots, const char *const **domains)
+{
+    reload(dns);
     return channel_search(dns->channel, ndots, domains);
 }

@@ -84,7 +84,8 @@ int dns_ask(struct dns *dns, struct dns_query *query, const char *name, enum dns
 /* The callback does not come. Nothing happens to one that is not under way. */
 void dns_cancel(struct dns_query *query);
 
-/* The search list of resolv.conf(5). */
-unsigned dns_search(const struct dns *dns, unsigned *ndots, const char *const **domains);
+/* The search list of resolv.conf(5), which is read again if it has changed and nothing is being asked.
+ * Good until the next call. */
+unsigned dns_search(struct dns *dns, unsigned *ndots, const char *const **domains);
 
 #endif

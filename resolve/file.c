@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <conduit/reactor.h>
+
 #include "resolve/file.h"
 
 static int read_all(int fd, char *text, size_t size, size_t *length)
@@ -52,6 +54,26 @@ int file_read(const char *path, size_t max, char **text, size_t *length, struct 
     const int status = read_fd(fd, max, text, length, info);
     close(fd);
     return status;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+bool file_has_changed(struct file_look *look, uint64_t now)
+{
+    struct stat info;
+    if (!*look->path || (look->time && now - look->time < CDT_SECOND))
+        return false;
+    look->time = now ? now : 1;
+    if (stat(look->path, &info) != 0)
+        info = (struct stat){0};
+    if (is_same(&info, &look->info))
+        return false;
+    look->info = info;
+    return true;
 }
 
 bool file_line(struct slice *text, struct slice *line)

@@ -153,30 +153,25 @@ void hosts_clear(struct hosts *hosts)
     mem_free(hosts->addresses);
     mem_free(hosts->entries);
     mem_free(hosts->buckets);
-    *hosts = (struct hosts){.path = hosts->path, .info = hosts->info, .looked = hosts->looked};
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    *hosts = (struct hosts){.file = hosts->file};
 }
 
 void hosts_refresh(struct hosts *hosts, uint64_t now)
 {
-    struct stat info = {0};
+    struct stat info;
     char *text;
     size_t length;
-    if (!*hosts->path || (hosts->looked && now - hosts->looked < CDT_SECOND))
+    if (!file_has_changed(&hosts->file, now))
         return;
-    hosts->looked = now ? now : 1;
-    if (stat(hosts->path, &info) == 0 && is_same(&info, &hosts->info))
-        return;
-    hosts_clear(hosts);
-    hosts->info = (struct stat){0};
-    if (file_read(hosts->path, FILE_MAX, &text, &length, &info) == 0 &&
-        hosts_read(text, length, hosts) == 0)
-        hosts->info = info;
+    int status = file_read(hosts->file.path, FILE_MAX, &text, &length, &info);
+    if (status != -EMFILE && status != -ENFILE && status != -ENOMEM) {
+        hosts_clear(hosts);
+        if (status == 0)
+            status = hosts_read(text, length, hosts);
+    }
+    if (status == -EMFILE || status == -ENFILE || status == -ENOMEM)
+        hosts->file.info =
+            (struct stat){0}; /* try again; meanwhile what is known is better than nothing */
 }
 
 uint32_t hosts_find(const struct hosts *hosts, const char *name, uint32_t after)

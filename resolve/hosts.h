@@ -3,11 +3,9 @@
 #ifndef RESOLVE_HOSTS_H
 #define RESOLVE_HOSTS_H
 
-#include <sys/stat.h>
-
 #include <conduit/addr.h>
 
-#include "resolve/internal.h"
+#include "resolve/file.h"
 
 struct hosts {
     char *text; /* small letters, a 0 behind each name */
@@ -22,10 +20,7 @@ struct hosts {
     } * entries;
     uint32_t *buckets; /* index + 1 of the first entry; as many as `mask` + 1 */
     uint32_t mask, address_count, address_room, entry_count, entry_room;
-    /* of the file */
-    const char *path;
-    struct stat info;
-    uint64_t looked; /* when; 0: never */
+    struct file_look file;
 };
 
 /* Reads the text of a hosts file into one that holds nothing. Takes over `text`, of which the

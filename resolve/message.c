@@ -33,7 +33,7 @@ struct found {
     size_t name; /* the end of the chain of aliases */
     uint32_t ttl;
     unsigned candidate_count; /* records of the type asked for, whosever they are */
-    struct record candidates[DNS_RECORDS_MAX];
+    struct record candidates[DNS_RECORDS_MAX]; /* the first of them */
     unsigned count;
     uint16_t data[DNS_RECORDS_MAX]; /* of those whose owner lies at the end of the chain */
 };
@@ -115,8 +115,8 @@ static bool same_label(const uint8_t *a, const uint8_t *b, int length)
 /* Whether a name is nothing but a pointer to another, as most are. */
 static inline bool leads_to(const struct message *message, size_t name, size_t other)
 {
-    return name > other && other >= MESSAGE_HEADER && name + 2 <= message->length &&
-           number16(message, name) == (0xc000u | other);
+    return name > other && other >= MESSAGE_HEADER && other < 0x4000 &&
+           name + 2 <= message->length && number16(message, name) == (0xc000u | other);
 }
 
 /* Whether two names are the same, whatever the case. Malformed ones are not (one of the two is

@@ -4,36 +4,9 @@
 #include "resolve/mode.h"
 #include "resolve/writer.h"
 
-static bool is_wrong(enum cdt_endp_form form, const char *text, size_t size)
-{
-    return (form != CDT_ENDP_HUMAN && form != CDT_ENDP_MACHINE) || (!text && size);
-}
-
 static void put_name(struct writer *writer, const char *text)
 {
     put_atom(writer, slice_of(text));
-}
-
-/* ( and a tag */
-static void put_tag(struct writer *writer, const char *tag)
-{
-    put_open(writer);
-    put_name(writer, tag);
-}
-
-/* (TAG VALUE) */
-static void put_field(struct writer *writer, const char *tag, struct slice value)
-{
-    put_tag(writer, tag);
-    put_atom(writer, value);
-    put_close(writer);
-}
-
-static void put_number_field(struct writer *writer, const char *tag, uint32_t number)
-{
-    put_tag(writer, tag);
-    put_number_atom(writer, number);
-    put_close(writer);
 }
 
 static struct slice port_of(const struct cdt_endp *endp)
@@ -53,9 +26,9 @@ static void put_address(struct writer *writer, const struct cdt_addr *addr)
 int cdt_service_format(const struct cdt_service *service, enum cdt_endp_form form, char *text,
                        size_t size)
 {
-    if (!service || is_wrong(form, text, size))
+    struct writer writer;
+    if (!service || !writer_begin(&writer, form, text, size))
         return -EINVAL;
-    struct writer writer = {.text = text, .size = size, .spaces = form == CDT_ENDP_HUMAN};
     put_open(&writer);
     put_field(&writer, "name",
               (struct slice){service->name, strnlen(service->name, sizeof service->name)});
@@ -106,10 +79,10 @@ static void put_client(struct writer *writer, const struct cdt_client_mode *mode
 int cdt_client_mode_format(const struct cdt_client_mode *mode, enum cdt_endp_form form, char *text,
                            size_t size)
 {
+    struct writer writer;
     if (!mode || !mode->endp || !is_client_endp(mode->endp) || (unsigned)mode->tls >= TLS_TAGS ||
-        is_wrong(form, text, size))
+        !writer_begin(&writer, form, text, size))
         return -EINVAL;
-    struct writer writer = {.text = text, .size = size, .spaces = form == CDT_ENDP_HUMAN};
     put_client(&writer, mode);
     return writer_end(&writer);
 }
@@ -143,9 +116,9 @@ void put_own_key(struct writer *writer, const struct cdt_own_key *key)
 int cdt_own_key_format(const struct cdt_own_key *key, enum cdt_endp_form form, char *text,
                        size_t size)
 {
-    if (!key || !key->cert_file != !key->key_file || is_wrong(form, text, size))
+    struct writer writer;
+    if (!key || !key->cert_file != !key->key_file || !writer_begin(&writer, form, text, size))
         return -EINVAL;
-    struct writer writer = {.text = text, .size = size, .spaces = form == CDT_ENDP_HUMAN};
     put_own_key(&writer, key);
     return writer_end(&writer);
 }
@@ -185,12 +158,12 @@ static void put_server(struct writer *writer, const struct cdt_server_mode *mode
 int cdt_server_mode_format(const struct cdt_server_mode *mode, enum cdt_endp_form form, char *text,
                            size_t size)
 {
+    struct writer writer;
     if (!mode || !mode->endp || !is_server_endp(mode->endp) || (unsigned)mode->tls >= TLS_TAGS ||
-        is_wrong(form, text, size))
+        !writer_begin(&writer, form, text, size))
         return -EINVAL;
     if (mode->endp->kind == CDT_ENDP_TLS && (!mode->key.cert_file || !mode->key.key_file))
         return -EINVAL;
-    struct writer writer = {.text = text, .size = size, .spaces = form == CDT_ENDP_HUMAN};
     put_server(&writer, mode);
     return writer_end(&writer);
 }

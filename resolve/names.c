@@ -309,18 +309,20 @@ static unsigned dots_of(const char *name)
     return dots;
 }
 
-/* Asks for the next name: one for each domain of the search list if the name has few dots, then
- * itself. False: there is none. */
+/* Asks for the next name. A name with few dots is looked for in the search list first, others last:
+ * resolv.conf(5). False: there is none. */
 static bool ask_next(struct lookup *lookup)
 {
     const char *const *domains;
     unsigned ndots, count = dns_search(lookup->resolution->resolver->dns, &ndots, &domains);
     char memory[DNS_NAME_MAX];
-    if (count && (lookup->absolute || dots_of(lookup->name) >= ndots))
+    if (lookup->absolute)
         count = 0;
+    const unsigned own = count && dots_of(lookup->name) >= ndots ? 0 : count;
     while (lookup->candidate <= count && goes_on(lookup->status)) {
         const unsigned i = lookup->candidate++;
-        const char *name = full_name(lookup, i < count ? domains[i] : NULL, memory);
+        const char *domain = i == own ? NULL : domains[i - (i > own)];
+        const char *name = full_name(lookup, domain, memory);
         if (name)
             ask_all(lookup, name);
         else

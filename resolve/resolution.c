@@ -319,7 +319,7 @@ static struct cdt_resolution *make(struct cdt_resolver *resolver,
     r->lookups_end = &r->lookups;
     r->results = r->results_inline;
     r->list = r->list_inline;
-    r->result_room = RESULTS_INLINE;
+    r->result_room = r->list_room = RESULTS_INLINE;
     r->next = resolver->first;
     if (r->next)
         r->next->prev = r;

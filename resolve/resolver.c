@@ -62,7 +62,7 @@ static int fill(struct cdt_resolver *resolver, const struct cdt_resolver_options
     resolver->hosts_path = path_or(options->hosts_file, "/etc/hosts");
     if (!resolver->services_path || !resolver->hosts_path)
         return -ENOMEM;
-    resolver->hosts.path = resolver->hosts_path;
+    resolver->hosts.file.path = resolver->hosts_path;
     seed(resolver);
     status = cdt_resolver_set_service(resolver, NULL, NULL);
     for (size_t i = 0; !status && i < sizeof rules / sizeof *rules; i++)
@@ -175,9 +175,9 @@ int cdt_service_builtin(void *user, const char *scheme, struct cdt_service *serv
         services_free(&system);
         return found;
     }
-    if (!resolver->services_read && *resolver->services_path)
-        services_load(resolver->services_path, &resolver->services_file);
-    resolver->services_read = true;
+    if (!resolver->services_read)
+        resolver->services_read = !*resolver->services_path ||
+                                  services_load(resolver->services_path, &resolver->services_file);
     return services_find(&resolver->services_file, scheme, service);
 }
 

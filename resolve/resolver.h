@@ -116,7 +116,7 @@ struct cdt_resolution {
     struct result *results;
     size_t result_count, result_room;
     struct cdt_endp **list; /* what the user sees */
-    size_t list_count;
+    size_t list_count, list_room;
     struct endp_block *blocks;
     unsigned endps_used; /* of the latest block, or of those inside */
     bool lookup_used;    /* the one inside */

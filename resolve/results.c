@@ -21,11 +21,6 @@ static bool make_room(struct cdt_resolution *r)
     if (!results)
         return false;
     r->results = results;
-    struct cdt_endp **list =
-        enlarge(r->list, r->list_inline, sizeof r->list_inline, room * sizeof(struct cdt_endp *));
-    if (!list)
-        return false;
-    r->list = list;
     r->result_room = room;
     return true;
 }
@@ -171,7 +166,24 @@ static bool is_before(const struct result *a, const struct result *b)
 
 uint32_t resolution_group(const struct cdt_resolution *r, size_t index)
 {
-    return r->srv ? r->results[index].rank : 0;
+    return r->srv && index < r->result_count ? r->results[index].rank : 0;
+}
+
+/* Only here, just before a callback, the array that the user has may change. Without memory those that
+ * come last are left out. */
+static void make_list(struct cdt_resolution *r)
+{
+    if (r->result_count > r->list_room) {
+        const size_t size = r->result_room * sizeof(struct cdt_endp *);
+        struct cdt_endp **list = enlarge(r->list, r->list_inline, sizeof r->list_inline, size);
+        if (list) {
+            r->list = list;
+            r->list_room = r->result_room;
+        }
+    }
+    r->list_count = r->result_count < r->list_room ? r->result_count : r->list_room;
+    for (size_t i = 0; i < r->list_count; i++)
+        r->list[i] = r->results[i].endp;
 }
 
 /* By insertion: few, and nearly in order. Stable, as rule 10 of RFC 6724 wants it. */
@@ -186,7 +198,5 @@ void results_order(struct cdt_resolution *r)
             r->results[at] = r->results[at - 1];
         r->results[at] = moving;
     }
-    for (size_t i = 0; i < r->result_count; i++)
-        r->list[i] = r->results[i].endp;
-    r->list_count = r->result_count;
+    make_list(r);
 }

@@ -212,7 +212,7 @@ int cdt_rewrite_system(void *user, struct cdt_resolution *resolution,
                        const struct cdt_service *service, const struct cdt_uri *uri)
 {
     (void)user;
-    if (!resolution || !resolution->resolver || !service || !uri)
+    if (!resolution || !resolver_usable(resolution->resolver) || !service || !uri)
         return -EINVAL;
     if (uri->kind == CDT_URI_PATH)
         return -CDT_ENORULE;
@@ -224,6 +224,8 @@ int cdt_rewrite_system(void *user, struct cdt_resolution *resolution,
         return -ENOMEM;
     lookup->srv = resolution->srv && uri->port < 0;
     lookup->absolute = is_absolute(uri);
+    if (!resolution->is_held) /* a rule that has returned goes on with this one */
+        resolution_wake(resolution);
     return 1;
 }
 

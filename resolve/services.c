@@ -247,14 +247,18 @@ int services_read(char *text, size_t length, struct services_file *file)
     return status;
 }
 
-void services_load(const char *path, struct services_file *file)
+bool services_load(const char *path, struct services_file *file)
 {
     struct stat info;
     char *text;
     size_t length;
     *file = (struct services_file){0};
-    if (file_read(path, FILE_MAX, &text, &length, &info) == 0)
-        services_read(text, length, file);
+    int status = file_read(path, FILE_MAX, &text, &length, &info);
+    if (status == 0)
+        status = services_read(text, length, file);
+    if (status == -ENOMEM)
+        services_free(file);
+    return status != -ENOMEM && status != -EMFILE && status != -ENFILE;
 }
 
 bool services_find(const struct services_file *file, const char *scheme,

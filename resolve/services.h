@@ -33,8 +33,9 @@ struct services_file {
  * byte behind the last must be writable. Lines that make no sense are passed over. 0 or -ENOMEM,
  * which leaves what was read until then. */
 int services_read(char *text, size_t length, struct services_file *file);
-/* Reads the file of that name; one that cannot be read is empty. */
-void services_load(const char *path, struct services_file *file);
+/* Reads the file of that name; one that cannot be read is empty. False: only for now, for want of memory
+ * or descriptors. */
+bool services_load(const char *path, struct services_file *file);
 bool services_find(const struct services_file *file, const char *scheme,
                    struct cdt_service *service);
 void services_free(struct services_file *file);

@@ -81,6 +81,26 @@ void put_number_atom(struct writer *writer, uint32_t number)
     put_atom(writer, (struct slice){first, (size_t)(digits + sizeof digits - first)});
 }
 
+void put_tag(struct writer *writer, const char *tag)
+{
+    put_open(writer);
+    put_atom(writer, slice_of(tag));
+}
+
+void put_field(struct writer *writer, const char *tag, struct slice value)
+{
+    put_tag(writer, tag);
+    put_atom(writer, value);
+    put_close(writer);
+}
+
+void put_number_field(struct writer *writer, const char *tag, uint32_t number)
+{
+    put_tag(writer, tag);
+    put_number_atom(writer, number);
+    put_close(writer);
+}
+
 static bool is_one_atom(const struct cdt_endp *endp)
 {
     return endp->kind == CDT_ENDP_UNIX || endp->kind == CDT_ENDP_UNKNOWN ||

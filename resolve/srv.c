@@ -1,4 +1,5 @@
 /* SRV records (RFC 2782): the order of their targets, and looking for those. */
+#include "resolve/message.h"
 #include "resolve/resolver.h"
 
 /* Lower priorities first; within one those without weight, for the choice by weight (page 4). */
@@ -59,6 +60,19 @@ void srv_order(const struct dns_srv *records, unsigned count, uint64_t *random,
     }
 }
 
+static struct lookup *look_for(struct cdt_resolution *resolution, const struct dns_srv *record)
+{
+    char name[DNS_NAME_MAX];
+    size_t length = 0;
+    for (; record->target[length]; length++)
+        name[length] = (char)message_lower((uint8_t)record->target[length]);
+    name[length] = 0;
+    struct lookup *target = lookup_add(resolution, name, record->port);
+    if (target)
+        target->absolute = true;
+    return target;
+}
+
 void srv_follow(struct lookup *lookup, const struct dns_answer *answer)
 {
     struct cdt_resolution *resolution = lookup->resolution;
@@ -71,12 +85,10 @@ void srv_follow(struct lookup *lookup, const struct dns_answer *answer)
         const struct dns_srv *record = &answer->srv[order[i]];
         if (!*record->target)
             continue;
-        struct lookup *target = lookup_add(resolution, record->target, record->port);
-        if (!target) {
+        if (!look_for(resolution, record)) {
             lookup->status = -ENOMEM;
             break;
         }
-        target->absolute = true;
         targets++;
     }
     if (!targets && !lookup->status)

@@ -19,6 +19,14 @@ void put_text(struct writer *writer, const char *text);
 void put_format(struct writer *writer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Begins an s-expression. False: it has no such form, or there is no memory for it. */
+static inline bool writer_begin(struct writer *writer, enum cdt_endp_form form, char *text,
+                                size_t size)
+{
+    *writer = (struct writer){.text = text, .size = size, .spaces = form == CDT_ENDP_HUMAN};
+    return (form == CDT_ENDP_HUMAN || form == CDT_ENDP_MACHINE) && (text || !size);
+}
+
 /* Ends the text. Returns its length, as snprintf(3) does; -EINVAL for one over INT_MAX. */
 int writer_end(struct writer *writer);
 
@@ -27,6 +35,11 @@ void put_atom(struct writer *writer, struct slice atom);
 void put_number_atom(struct writer *writer, uint32_t number);
 void put_open(struct writer *writer);
 void put_close(struct writer *writer);
+
+/* ( and a tag; (TAG VALUE). */
+void put_tag(struct writer *writer, const char *tag);
+void put_field(struct writer *writer, const char *tag, struct slice value);
+void put_number_field(struct writer *writer, const char *tag, uint32_t number);
 
 /* An endpoint as s-expression. */
 void put_sexp(struct writer *writer, const struct cdt_endp *endp);

@@ -83,8 +83,9 @@ int main(int argc, char **argv)
     const struct command *command = command_find(argv[1]);
     if (!command)
         return misuse(argv[1], "%s", known);
-    const int status = options_read(argc - 2, argv + 2, command, &settings);
-    if (status)
-        return status;
-    return settings.help ? print_help(command) : command->run(&settings);
+    int status = options_read(argc - 2, argv + 2, command, &settings);
+    if (status == 0)
+        status = settings.help ? print_help(command) : command->run(&settings);
+    settings_free(&settings);
+    return status;
 }

@@ -1,6 +1,7 @@
 /* What a command works with: a reactor that logs, a resolver, a context. */
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tools/tool.h"
@@ -17,19 +18,29 @@ static void log_line(void *user, enum cdt_log_level level, const char *text)
         complain(NULL, text);
 }
 
+/* What only the library can tell of an option's value. */
+static int misuse_value(const char *option, const char *value, const char *expected)
+{
+    char what[256];
+    snprintf(what, sizeof what, "%s %.200s", option, value);
+    return misuse(what, "%s", expected);
+}
+
 static int make_resolver(const struct settings *settings, struct session *session)
 {
     const struct cdt_resolver_options options = {.size = sizeof options, .servers = settings->dns};
     int status = cdt_resolver_new(session->reactor, &options, &session->resolver);
     if (status == -EINVAL && settings->dns)
-        return misuse("--dns", "expected ADDRESS[:PORT],...");
+        return misuse_value("--dns", settings->dns, "expected ADDRESS[:PORT],...");
     if (status)
         return complain("resolver", cdt_strerror(status));
-    for (size_t i = 0; i < settings->rewrite_count && status == 0; i++)
-        status = cdt_resolver_add_static(session->resolver, settings->rewrites[i].suffix,
-                                         settings->rewrites[i].endp);
-    if (status == -EINVAL)
-        return misuse("--rewrite", "expected SUFFIX=ENDPOINT, SUFFIX a host name or nothing");
+    for (size_t i = 0; i < settings->rewrite_count && status == 0; i++) {
+        const struct rewrite *rewrite = &settings->rewrites[i];
+        status = cdt_resolver_add_static(session->resolver, rewrite->suffix, rewrite->endp);
+        if (status == -EINVAL)
+            return misuse_value("--rewrite", rewrite->suffix,
+                                "expected SUFFIX=ENDPOINT, SUFFIX a host name or nothing");
+    }
     return status ? complain("--rewrite", cdt_strerror(status)) : 0;
 }
 

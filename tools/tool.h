@@ -57,6 +57,9 @@ const struct command *command_find(const char *name);
 /* Reads the options and texts of a command. 0, or EXIT_USAGE after one line of error. */
 int options_read(int argc, char **argv, const struct command *command, struct settings *settings);
 
+/* Frees what the options have allocated. */
+void settings_free(struct settings *settings);
+
 /* The options of a command, for its usage on standard output. */
 void options_print(const struct command *command);
 

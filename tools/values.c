@@ -186,7 +186,16 @@ const char *read_text(const struct option *option, const char *value, struct set
     return NULL;
 }
 
-/* SUFFIX=ENDPOINT; the settings live as long as the program. */
+void settings_free(struct settings *settings)
+{
+    for (size_t i = 0; i < settings->rewrite_count; i++) {
+        free(settings->rewrites[i].suffix);
+        cdt_endp_free(settings->rewrites[i].endp);
+    }
+    free(settings->rewrites);
+}
+
+/* SUFFIX=ENDPOINT */
 const char *read_rewrite(const struct option *option, const char *value, struct settings *settings,
                          void *target)
 {

@@ -1,20 +1,21 @@
 /* conduit: endpoints, the values that say where to connect or to listen, and their text.
  *
- *   kind                          means                              fields        text
- *   CDT_ENDP_TCP                  an IP address and a port           addr          (TCP (::1 80))
- *   CDT_ENDP_UNIX                 a Unix stream socket               name          (Unix_domain_socket /)
- *   CDT_ENDP_VCHAN_DIRECT         vchan of a domain by its id        number, port  (Vchan_direct (3 p))
- *   CDT_ENDP_VCHAN_DOMAIN_SOCKET  vchan of a domain by its name      name, port
- *   CDT_ENDP_TLS                  TLS with a host, over another      name, inner   (TLS (h (TCP ...)))
- *   CDT_ENDP_UNKNOWN              nowhere, and why                   name          (Unknown "no scheme")
- *   CDT_ENDP_SYSTEMD              a listening descriptor that        name          (Launchd web)
- *                                 systemd passed, by name                          systemd:web
+ *   kind                          means                        fields        text
+ *   CDT_ENDP_TCP                  an IP address and a port     addr          (TCP (::1 80))
+ *   CDT_ENDP_UNIX                 a Unix stream socket         name          (Unix_domain_socket /)
+ *   CDT_ENDP_VCHAN_DIRECT         vchan of a domain by its id  number, port  (Vchan_direct (3 p))
+ *   CDT_ENDP_VCHAN_DOMAIN_SOCKET  vchan of a domain by name    name, port
+ *   CDT_ENDP_TLS                  TLS with a host, over one    name, inner   (TLS (h (TCP ...)))
+ *   CDT_ENDP_UNKNOWN              nowhere, and why             name          (Unknown "no scheme")
+ *   CDT_ENDP_SYSTEMD              a descriptor that listens,   name          (Launchd web)
+ *                                 passed by systemd, by name                 systemd:web
  *
  * Two more have a short text only; they become one of those above before they are used:
- *   CDT_ENDP_HOST                 TCP to a host by name; no name is  name, number  tcp:example.org:80
- *                                 every address to listen on, and
- *                                 localhost to connect to
- *   CDT_ENDP_FD                   an inherited listening descriptor  number        fd:3
+ *   CDT_ENDP_HOST                 TCP to a host by name; none  name, number  tcp:example.org:80
+ *                                 is every address to listen
+ *                                 on, localhost to connect to
+ *   CDT_ENDP_FD                   an inherited descriptor      number        fd:3
+ *                                 that listens
  *
  * Names are byte strings: they may hold any byte, and have a 0 behind the last. An endpoint never
  * changes once it was made. Whether a name can be used (a path short enough, a valid port name) is
@@ -107,11 +108,13 @@ CDT_API const struct cdt_endp *cdt_endp_base(const struct cdt_endp *endp);
  *
  *   tcp:PORT  tcp:HOST:PORT  tcp://HOST:PORT  tcp:[::1]:80  tcp:[fe80::1%eth0]:80
  *   unix:PATH  unix:@NAME
- *   tls:HOST:PORT (and the other forms of tcp:)  tls+ENDPOINT  (the host name is that of the
- * endpoint inside, "" if it has none) vchan:DOMID/PORT  vchan:NAME/PORT fd:NUMBER  systemd:NAME
+ *   tls:HOST:PORT and the other forms of tcp:
+ *   tls+ENDPOINT              TLS whose host is that of the endpoint inside, "" if it has none
+ *   vchan:DOMID/PORT  vchan:NAME/PORT
+ *   fd:NUMBER  systemd:NAME
  *   (TCP (127.0.0.1 80)) ...  the s-expression form, with all that s-expressions allow: white
- * space, ; and #| |# and #; comments, quoted atoms with \n \t \b \r \" \\ \' \DDD \xHH escapes and
- * continued lines
+ *                             space, ; and #| |# and #; comments, continued lines, quoted atoms
+ *                             with the escapes \n \t \b \r \" \\ \' \DDD \xHH
  *
  * A numeric host gives CDT_ENDP_TCP, a name CDT_ENDP_HOST. Returns 0; -EPROTONOSUPPORT if the text
  * is none of these (a URI, perhaps); -EINVAL if it begins as one of these and goes wrong; -E2BIG if

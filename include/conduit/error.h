@@ -41,8 +41,8 @@ CDT_API const char *cdt_strerror(int code);
  * Static storage. Any thread. */
 CDT_API const char *cdt_errname(int code);
 
-/* Where a text is wrong, and a sentence: "offset 14: expected a port from 0 to 65535". Functions that
- * read text fill it in. */
+/* Where a text is wrong, and a sentence: "offset 14: expected a port from 0 to 65535". Functions
+ * that read text fill it in. */
 struct cdt_text_error {
     size_t offset; /* bytes from the beginning of the text */
     char text[160];

@@ -331,10 +331,12 @@ typedef void cdt_relay_fn(struct cdt_flow *a, struct cdt_flow *b,
  * (cdt_flow_unread) first. Either may still be connecting. Idle time is counted for both together.
  * From here on the flows belong to the relay; cdt_flow_abort and cdt_flow_close on either may still
  * be called.
- * Bulk between TCP and Unix sockets without layers goes through pipes, uncopied (splice(2)), if SIGPIPE
- * is ignored in this process when the bulk begins (it must stay so until the relay is over) and
- * the sockets are O_NONBLOCK; else it is copied. A direction holds a pipe (two descriptors) only while bytes
- * wait in it; the reactor keeps up to four for the next ones. Errors: -EINVAL, -ENOMEM, -EPIPE (either is closing or closed), -EALREADY. */
+ *
+ * Bulk between TCP and Unix sockets without layers goes through pipes, uncopied
+ * (splice(2)), if SIGPIPE is ignored in this process when the bulk begins (it must stay so until
+ * the relay is over) and the sockets are O_NONBLOCK; else it is copied. A direction holds a pipe
+ * (two descriptors) only while bytes wait in it; the reactor keeps up to four for the next ones.
+ * Errors: -EINVAL, -ENOMEM, -EPIPE (either is closing or closed), -EALREADY. */
 CDT_API int cdt_flow_relay(struct cdt_flow *a, struct cdt_flow *b, cdt_relay_fn *done, void *arg);
 
 #ifdef __cplusplus

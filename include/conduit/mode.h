@@ -8,8 +8,8 @@
  *                (Vchan_direct ((Domid 1) (Port p)))
  *                (Vchan_domain_socket ((Domain_name n) (Port p)))
  *   server       (TCP (Port 80))   (TCP (Socket <opaque>))
- *                (TLS ((Crt_file_path c) (Key_file_path k) No_password (Port 443)))   also TLS_native,
- *                                  OpenSSL; with a password callback: (Password <fun>)
+ *                (TLS ((Crt_file_path c) (Key_file_path k) No_password (Port 443)))
+ *                                  also TLS_native, OpenSSL; with a callback: (Password <fun>)
  *                (Unix_domain_socket (File /x))
  *                (Vchan_direct (1 p))   (Vchan_domain_socket (n p))   (Launchd n)
  *   own key      None   (TLS ((Crt_file_path c) (Key_file_path k) No_password))
@@ -57,8 +57,8 @@ struct cdt_server_mode {
                              * SYSTEMD ("Launchd"), or TLS over HOST */
 };
 
-/* Reading. 0; -EINVAL or -E2BIG with the error filled in (it may be NULL); -ENOMEM. What was read is
- * to be freed with the function below. */
+/* Reading. 0; -EINVAL or -E2BIG with the error filled in (it may be NULL); -ENOMEM. What was read
+ * is to be freed with the function below. */
 CDT_API int cdt_service_parse(const char *text, struct cdt_service *service,
                               struct cdt_text_error *error);
 CDT_API int cdt_client_mode_parse(const char *text, struct cdt_client_mode **mode,

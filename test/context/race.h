@@ -24,7 +24,8 @@ static inline struct cdt_endp *endp_read(const char *text)
     return endp;
 }
 
-/* A port of this address that is taken, and that nobody listens on, as long as the descriptor lives. */
+/* A port of this address that is taken, and that nobody listens on, as long as the descriptor
+ * lives. */
 static inline int refusing(const char *ip, struct cdt_addr *addr)
 {
     assert_int_equal(cdt_addr_ip(addr, ip, 0), 0);

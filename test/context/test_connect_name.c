@@ -1,4 +1,5 @@
-/* Connecting by name and by URI: through a hosts file, a name server, and rules that answer when they like. */
+/* Connecting by name and by URI: through a hosts file, a name server, and rules that answer when
+ * they like. */
 #include "test/context/race.h"
 #include "test/support/name_server.h"
 

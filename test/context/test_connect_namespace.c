@@ -1,8 +1,9 @@
-/* Connecting to dual-stack names where one family does not work: black-holed, unreachable, prohibited,
- * refused, slow. In a network namespace of the test's own; skipped where there can be none.
+/* Connecting to dual-stack names where one family does not work: black-holed, unreachable,
+ * prohibited, refused, slow. In a network namespace of the test's own; skipped where there can be
+ * none.
  *
- * 2001:db8::/64 and 198.51.100.0/24 lead to a machine that is not there, 2001:db8:N::/64 are routes that
- * fail; 2001:db8:f::1 and 10.0.0.1 are this machine. */
+ * 2001:db8::/64 and 198.51.100.0/24 lead to a machine that is not there, 2001:db8:N::/64 are routes
+ * that fail; 2001:db8:f::1 and 10.0.0.1 are this machine. */
 #include <sched.h>
 
 #include "test/context/race.h"
@@ -253,7 +254,8 @@ static void nothing_works(void **state)
                         "10.0.0.1:1: connection refused; [2001:db8:1::1]:1: no route to host");
 }
 
-/* Everything at once: the first name server is dead, and what the name says of IPv6 leads nowhere. */
+/* Everything at once: the first name server is dead, and what the name says of IPv6 leads
+ * nowhere. */
 static void dead_name_server_and_dead_ipv6(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Connecting to many endpoints: who wins, when the next one starts, what is said of those that failed, and
- * that nothing is left of them. */
+/* Connecting to many endpoints: who wins, when the next one starts, what is said of those that
+ * failed, and that nothing is left of them. */
 #include "test/context/race.h"
 #include "test/support/toy.h"
 
@@ -25,7 +25,8 @@ static int tear_down(void **state)
     return test_fds_same(state);
 }
 
-/* Connects to the first of these that answers; the endpoints are freed at once, since they are copied. */
+/* Connects to the first of these that answers; the endpoints are freed at once, since they are
+ * copied. */
 static struct cdt_flow *race_to(struct cdt_endp **endps, size_t count,
                                 const struct cdt_flow_options *options, struct probe *hears)
 {
@@ -703,7 +704,8 @@ static void reactor_is_freed(void **state)
     reactor = test_reactor();
 }
 
-/* The reactor has not yet closed the carrier of a flow that was aborted, and an attempt succeeds. */
+/* The reactor has not yet closed the carrier of a flow that was aborted, and an attempt
+ * succeeds. */
 static void aborted_when_it_was_connected(void **state)
 {
     (void)state;

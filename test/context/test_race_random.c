@@ -1,6 +1,6 @@
-/* Races of random endpoints, given as a list or by a rule that adds them when it likes, some of which are
- * aborted, closed, or lose their context at a random time: each flow ends once, opens only over one that
- * answers, and leaves nothing. */
+/* Races of random endpoints, given as a list or by a rule that adds them when it likes, some of
+ * which are aborted, closed, or lose their context at a random time: each flow ends once, opens
+ * only over one that answers, and leaves nothing. */
 #include <fcntl.h>
 
 #include "test/context/race.h"

@@ -1,4 +1,5 @@
-/* A flow that is connecting goes on with another carrier, and what is said when its time is over. */
+/* A flow that is connecting goes on with another carrier, and what is said when its time is
+ * over. */
 #include <fcntl.h>
 
 #include "flows/internal.h"

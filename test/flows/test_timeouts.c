@@ -65,6 +65,47 @@ static void test_connect(void **state)
     }
 }
 
+/* Neither a pause nor a layer is progress: the deadlines to connect and of the handshake stay. */
+static void test_not_extended(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .connect_timeout = TIME * CDT_MS,
+                                             .handshake_timeout = TIME * CDT_MS,
+                                             .idle_timeout = CDT_SECOND};
+    for (int connects = 0; connects < 2; connects++) {
+        struct cdt_reactor *reactor = test_reactor();
+        struct probe probe = {0};
+        struct toy toys[3] = {{.client = true}, {.client = true}, {.client = true}};
+        struct cdt_addr addr;
+        struct cdt_flow *flow;
+        int peer = -1, fds[4];
+        black_hole(&addr, fds);
+        if (connects) {
+            assert_int_equal(cdt_tcp_connect(reactor, &addr, &options, &probe_handler, &flow), 0);
+            probe_attach(flow, &probe);
+        } else {
+            peer = test_flow(reactor, 'u', &options, &probe);
+            assert_int_equal(cdt_flow_push(probe.flow, &toy_ops, &toys[2]), 0);
+        }
+        uint64_t start = test_now();
+        for (int turn = 0; !probe.closed; turn++) {
+            cdt_flow_pause(probe.flow);
+            cdt_flow_resume(probe.flow);
+            if (turn < 2)
+                assert_int_equal(cdt_flow_push(probe.flow, &toy_ops, &toys[turn]), 0);
+            cdt_reactor_step(reactor, CDT_MS);
+            assert_true(test_now() - start < longest());
+        }
+        expect(reactor, &probe, connects ? -ETIMEDOUT : -CDT_EHANDSHAKE, start);
+        test_end(reactor, &probe, 1);
+        for (int i = 0; i < 4; i++)
+            close(fds[i]);
+        if (peer >= 0)
+            close(peer);
+    }
+}
+
 static void test_handshake(void **state)
 {
     (void)state;
@@ -300,10 +341,10 @@ static void test_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(test_connect),  flow_test(test_handshake),  flow_test(test_write_stall),
-        flow_test(test_idle),     flow_test(test_idle_rests), flow_test(test_idle_set_late),
-        flow_test(test_lifetime), flow_test(test_min_rate),   flow_test(test_set_early),
-        flow_test(test_off),
+        flow_test(test_connect),  flow_test(test_handshake),    flow_test(test_write_stall),
+        flow_test(test_idle),     flow_test(test_idle_rests),   flow_test(test_idle_set_late),
+        flow_test(test_lifetime), flow_test(test_min_rate),     flow_test(test_set_early),
+        flow_test(test_off),      flow_test(test_not_extended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static void look_for(const struct hosts *hosts, uint32_t entry)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct hosts hosts = {.path = ""};
+    struct hosts hosts = {.file.path = ""};
     char *text = mem_alloc(size + 1);
     if (!text)
         return 0;

@@ -506,6 +506,22 @@ static void test_targets_with_odd_bytes(void **state)
     }
 }
 
+/* A pointer has 14 bits: the name at 0x400c is not the one at 12. */
+static void test_pointers_reach_no_further(void **state)
+{
+    size_t data;
+
+    (void)state;
+    begin(&b, 0, "x.test", DNS_A, 3, 0);
+    data = open_record(&b, "@12", 16 /* TXT */, 60);
+    while (b.length < 0x4000)
+        put8(&b, 0);
+    close_record(&b, data);
+    put_cname(&b, "@12", 60, "y.test"); /* written at 0x400c */
+    put_a(&b, "@12", 60, 1);
+    expect(&b, DNS_A, -CDT_ENODATA, 0, 0);
+}
+
 /* The most expensive messages: as many records, labels and pointers as there is room for. */
 static void test_large_messages_take_no_time(void **state)
 {
@@ -536,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_chain_without_end),
         cmocka_unit_test(test_negative),
         cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_pointers_reach_no_further),
         cmocka_unit_test(test_truncated_at_every_byte),
         cmocka_unit_test(test_header_and_question),
         cmocka_unit_test(test_data_of_the_wrong_length),

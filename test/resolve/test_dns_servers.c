@@ -770,6 +770,15 @@ static void test_texts_of_servers(void **state)
     cdt_reactor_free(reactor);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
 static void test_resolv_conf(void **state)
 {
     static const char text[] = "# comment\n"
@@ -782,15 +791,11 @@ static void test_resolv_conf(void **state)
     char folder[64], path[96];
     struct dns *dns;
     unsigned ndots;
-    FILE *file;
 
     (void)state;
     test_folder(folder);
     snprintf(path, sizeof path, "%s/resolv.conf", folder);
-    file = fopen(path, "we");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    write_file(path, text);
     options.resolv_conf = path;
     dns = asked_dns(reactor, &options);
     assert_int_equal(dns_search(dns, &ndots, &domains), 3);
@@ -798,6 +803,11 @@ static void test_resolv_conf(void **state)
     assert_string_equal(domains[0], "Example.test");
     assert_string_equal(domains[1], "sub.example.test");
     assert_string_equal(domains[2], "ok");
+    write_file(path, "search changed\n");
+    until(reactor, dns_search(dns, &ndots, &domains) == 1); /* it is looked at once a second */
+    assert_string_equal(domains[0], "changed");
+    assert_int_equal(unlink(path), 0);
+    until(reactor, !dns_search(dns, &ndots, &domains) || strcmp(domains[0], "changed") != 0);
     dns_free(dns);
     /* No such file; a folder; a binary. */
     options.resolv_conf = "/nonexistent/resolv.conf";

@@ -1,5 +1,6 @@
 /* The hosts file: what it may hold, how it is found, and that changes are seen. */
 #include "test/resolve/resolving.h"
+#include "test/support/serve.h"
 
 static struct resolving r;
 
@@ -65,7 +66,7 @@ static void not_found(void **state)
 /* The clock of the file: as if a second had passed. */
 static void second_later(void)
 {
-    r.resolver->hosts.looked -= CDT_SECOND;
+    r.resolver->hosts.file.time -= CDT_SECOND;
 }
 
 static void changes(void **state)
@@ -129,6 +130,23 @@ static void no_files(void **state)
     assert_int_equal(truncate(r.hosts, 14), 0);
     second_later();
     assert_int_not_equal(find("one"), 0);
+}
+
+/* Without descriptors what is known is better than nothing; later it is read. */
+static void no_descriptor(void **state)
+{
+    (void)state;
+    assert_int_not_equal(find("one"), 0);
+    write_text(r.hosts, "192.0.2.1 changed\n");
+    second_later();
+    test_no_more_fds();
+    const uint32_t one = find("one"), changed = find("changed");
+    test_more_fds();
+    assert_int_not_equal(one, 0);
+    assert_int_equal(changed, 0);
+    second_later();
+    assert_int_equal(find("one"), 0);
+    assert_int_not_equal(find("changed"), 0);
 }
 
 static int read_text(const char *text, size_t length, struct hosts *hosts)
@@ -203,8 +221,15 @@ static void very_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test(found),     test(not_found), test(changes), test(renamed_into_place),
-        test(unchanged), test(no_files),  test(hostile), test(very_many),
+        test(found),
+        test(not_found),
+        test(no_descriptor),
+        test(changes),
+        test(renamed_into_place),
+        test(unchanged),
+        test(no_files),
+        test(hostile),
+        test(very_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

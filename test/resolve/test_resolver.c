@@ -1,6 +1,7 @@
 /* The way of a URI and of an endpoint, where no name server is asked: schemes, ports, TLS, Unix
  * sockets, vchan, addresses, failures; and who may free what when. */
 #include "test/resolve/resolving.h"
+#include "test/support/serve.h"
 
 static struct resolving r;
 
@@ -80,7 +81,7 @@ static void localhost(void **state)
     expect_with(&r, "http:///path", &four, 0, "(TCP(127.0.0.1 80))");
     expect_with(&r, "https:///path", &four, 0, "(TLS(localhost(TCP(127.0.0.1 443))))");
     write_text(r.hosts, "127.0.0.9 localhost more\n");
-    r.resolver->hosts.looked = 0;
+    r.resolver->hosts.file.time = 0;
     expect(&r, "http://localhost/", 0, "(TCP(127.0.0.9 80))");
 }
 
@@ -311,6 +312,20 @@ static void tracing_is_switched_on(void **state)
     unsetenv("CONDUIT_DEBUG");
 }
 
+/* Without descriptors nobody can know what resolv.conf says: that is no reason to ask 127.0.0.1. */
+static void no_descriptor(void **state)
+{
+    const struct cdt_resolver_options options = {.size = sizeof options,
+                                                 .resolv_conf = r.resolv_conf};
+    struct cdt_resolver *resolver = NULL;
+    (void)state;
+    test_no_more_fds();
+    const int status = cdt_resolver_new(r.reactor, &options, &resolver);
+    test_more_fds();
+    assert_int_equal(status, -EMFILE);
+    assert_null(resolver);
+}
+
 #define test(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 static int set_up_both(void **state)
@@ -324,6 +339,7 @@ static int set_up_both(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        test(no_descriptor),
         test(schemes),
         test(sentences),
         test(several_addresses),

@@ -114,7 +114,7 @@ static void answer(struct question *q, unsigned rcode, const char *const *texts)
     assert_int_equal(sendto(fake.fd, reply, at, MSG_DONTWAIT, &q->from.any, q->from.length), at);
 }
 
-/* SRV records for "t1.test", "t2.test" and so on, each of a higher priority number than the one
+/* SRV records for "T1.test", "T2.test" and so on, each of a higher priority number than the one
  * before. */
 static void answer_srv(struct question *q, unsigned targets)
 {
@@ -126,7 +126,7 @@ static void answer_srv(struct question *q, unsigned targets)
     put_number(reply + 6, targets);
     for (unsigned i = 1; i <= targets; i++) {
         char label[8];
-        const int length = snprintf(label, sizeof label, "t%u", i);
+        const int length = snprintf(label, sizeof label, "T%u", i);
         const unsigned fields[] = {0xc00c, DNS_SRV, 1, 0, 60, 6 + 1u + (unsigned)length + 6,
                                    i,      0,       80};
         for (unsigned k = 0; k < sizeof fields / sizeof *fields; k++)
@@ -343,7 +343,7 @@ static void most_telling_failure(void **state)
     stop_fake();
 }
 
-/* Names with enough dots, and with one at the end, are taken as they are. */
+/* Names with a dot at the end are taken as they are; those with enough dots are first. */
 static void no_search(void **state)
 {
     struct heard heard = {0}, second = {0};
@@ -361,10 +361,28 @@ static void no_search(void **state)
     begin(&r, "http://x.y/", NULL, &third);
     fail_with("x.y", DNS_A, NXDOMAIN);
     fail_with("x.y", DNS_AAAA, NXDOMAIN);
+    fail_with("x.y.a.example", DNS_A, NXDOMAIN);
+    fail_with("x.y.a.example", DNS_AAAA, NXDOMAIN);
     finish(&third);
     assert_int_equal(third.status, -CDT_ENXDOMAIN);
     assert_string_equal(third.error, "x.y: name resolution failed: NXDOMAIN");
-    assert_int_equal(fake.count, 6);
+    assert_int_equal(fake.count, 8);
+    stop_fake();
+}
+
+static void search_switched_off(void **state)
+{
+    struct cdt_resolver_options options = patient;
+    struct heard heard = {0};
+    (void)state;
+    options.search = CDT_OFF;
+    start_fake(&options, "search a.example\noptions ndots:5\n");
+    begin(&r, "http://x/", NULL, &heard);
+    answer_with("x", DNS_A, "192.0.2.1", NULL);
+    fail_with("x", DNS_AAAA, NO_ERROR);
+    finish(&heard);
+    assert_int_equal(heard.status, 0);
+    assert_int_equal(fake.count, 2);
     stop_fake();
 }
 
@@ -453,6 +471,21 @@ static void useful_prefix(void **state)
     finish(&heard);
     assert_string_equal(last_list(&heard),
                         "(TCP(192.0.2.1 80))|(TCP(2001:db8::2 80))|(TCP(192.0.2.2 80))");
+    stop_fake();
+}
+
+/* The names of targets come as the server writes them. */
+static void target_in_the_hosts_file(void **state)
+{
+    struct heard heard = {0};
+    (void)state;
+    start_fake(&patient, NULL);
+    write_text(r.hosts, "192.0.2.7 t1.test\n");
+    begin(&r, "srv+http://web.test/", NULL, &heard);
+    answer_srv(asked("_http._tcp.web.test", DNS_SRV), 1);
+    finish(&heard);
+    assert_string_equal(last_list(&heard), "(TCP(192.0.2.7 80))");
+    assert_int_equal(fake.count, 1);
     stop_fake();
 }
 
@@ -577,6 +610,7 @@ int main(void)
         cmocka_unit_test(cancelled_under_way), cmocka_unit_test(freed_in_the_first_of_two_calls),
         cmocka_unit_test(useful_prefix),       cmocka_unit_test(many_targets),
         cmocka_unit_test(real_answers),        cmocka_unit_test(services_in_dns),
+        cmocka_unit_test(search_switched_off), cmocka_unit_test(target_in_the_hosts_file),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     stop_after_failure();

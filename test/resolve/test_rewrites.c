@@ -207,15 +207,69 @@ static void order_of_adding(void **state)
 }
 
 static struct cdt_resolution *kept;
+static const struct cdt_service *kept_service;
+static const struct cdt_uri *kept_uri;
 
 static int later(void *user, struct cdt_resolution *resolution, const struct cdt_service *service,
                  const struct cdt_uri *uri)
 {
     (void)user;
-    (void)service;
-    (void)uri;
     kept = resolution;
+    kept_service = service;
+    kept_uri = uri;
     return 1;
+}
+
+/* A rule that has thought about it leaves it to the names of the system. */
+static void system_later(void **state)
+{
+    const struct cdt_rewrite rewrite = {"two", later, NULL};
+    struct heard heard = {0};
+    (void)state;
+    assert_int_equal(cdt_resolver_add_rewrite(r.resolver, &rewrite), 0);
+    kept = NULL;
+    begin(&r, "http://two/", NULL, &heard);
+    until(r.reactor, kept);
+    settle(r.reactor);
+    assert_int_equal(heard.calls, 0);
+    assert_int_equal(cdt_rewrite_system(NULL, kept, kept_service, kept_uri), 1);
+    until(r.reactor, heard.calls);
+    assert_int_equal(heard.status, 0);
+    assert_string_equal(heard.lists[0], "(TCP(2001:db8::2 80))|(TCP(192.0.2.2 80))");
+    cdt_resolution_free(heard.resolution);
+}
+
+/* What the user has been given stays as it is until the next callback. */
+static void list_stays_until_the_next_call(void **state)
+{
+    const struct cdt_rewrite rewrite = {"later", later, NULL};
+    const struct cdt_endp *const *list;
+    struct heard heard = {0};
+    struct cdt_endp *endp;
+    size_t count;
+    (void)state;
+    assert_int_equal(cdt_resolver_add_rewrite(r.resolver, &rewrite), 0);
+    assert_int_equal(cdt_endp_parse("tcp:192.0.2.1:80", &endp, NULL), 0);
+    kept = NULL;
+    begin(&r, "http://later/", NULL, &heard);
+    until(r.reactor, kept);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(cdt_resolution_add(kept, endp), 0);
+    until(r.reactor, heard.calls == 1);
+    list = cdt_resolution_endps(heard.resolution, &count);
+    assert_int_equal(count, 5);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(cdt_resolution_add(kept, endp), 0);
+    assert_ptr_equal(cdt_resolution_endps(heard.resolution, &count), list);
+    assert_int_equal(count, 5);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(cdt_endp_equal(list[i], endp), 1);
+    assert_int_equal(cdt_resolution_done(kept, 0), 0);
+    until(r.reactor, heard.calls == 2);
+    cdt_resolution_endps(heard.resolution, &count);
+    assert_int_equal(count, 12);
+    cdt_resolution_free(heard.resolution);
+    cdt_endp_free(endp);
 }
 
 static void asynchronous(void **state)
@@ -361,8 +415,10 @@ int main(void)
         test(failing),
         test(no_host_is_localhost),
         test(order_of_adding),
+        test(list_stays_until_the_next_call),
         test(asynchronous),
         test(asynchronous_failure),
+        test(system_later),
         test(adding_inside),
         test(fixed_answers),
         test(fixed_and_replaced),

@@ -42,6 +42,15 @@ def test_unknown():
     expect(["connect", "nosuch://h/"], 1, "nosuch://h/: nosuch: unknown scheme")
 
 
+def test_wrong_names():
+    """One line that says where and what, for all that takes a host name."""
+    for text, offset in (("tcp:a..b:1", 6), ("tls:" + "a" * 64 + ":1", 4), ("tcp:xn--a:1", 4), (b"tcp:\377:1", 4)):
+        for command, status in (("connect", 2), ("serve", 2), ("resolve", 1)):
+            done = run(command, text)
+            equal(done.returncode, status, (command, text))
+            check(b": offset %d: expected " % offset in done.stderr and done.stderr.count(b"\n") == 1, text, done.stderr)
+
+
 def test_rewrites():
     rules = ["--rewrite", "internal=tcp:10.1.2.3:0", "--rewrite=db.internal=unix:/run/db", "--rewrite", "=tcp:10.9.9.9:7"]
     expect(["resolve", *without_dns(), *rules, "http://a.INTERNAL./", "https://x.db.internal/", "http://xinternal:5/",
@@ -49,8 +58,9 @@ def test_rewrites():
            "(TCP (10.1.2.3 80))\n(TLS (x.db.internal (Unix_domain_socket /run/db)))\n(TCP (10.9.9.9 7))\n(TCP (10.1.2.3 81))\n")
     expect(["resolve", "--rewrite", "x", "http://x/"], 2, "--rewrite x: expected SUFFIX=ENDPOINT")
     equal(run("resolve", "--rewrite", "x=nonsense", "http://x/").returncode, 2)
-    equal(run("resolve", "--rewrite", "a..b=tcp:1", "http://x/").returncode, 2)
-    equal(run("resolve", "--dns", "localhost", "http://x/").returncode, 2)
+    expect(["resolve", "--rewrite", "a..b=tcp:1", "http://x/"], 2,
+           "--rewrite a..b: expected SUFFIX=ENDPOINT, SUFFIX a host name or nothing")
+    expect(["resolve", "--dns", "localhost", "http://x/"], 2, "--dns localhost: expected ADDRESS[:PORT],...")
 
 
 def test_dns():
@@ -100,4 +110,5 @@ if __name__ == "__main__":
     if not names.there():
         print("no name server under build/daemons: make deps DEPS=daemons")
         sys.exit(77)
-    main(test_uris, test_unknown, test_rewrites, test_dns, test_connect_tells_of_each_attempt, test_listening_by_name)
+    main(test_uris, test_unknown, test_wrong_names, test_rewrites, test_dns, test_connect_tells_of_each_attempt,
+         test_listening_by_name)
