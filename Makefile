@@ -185,7 +185,7 @@ install: $(BUILD)/libconduit.a $(BUILD)/$(SONAME) $(BUILD)/conduit
 	install -m 644 $(BUILD)/$(SONAME) $(TO)/libconduit.so.$(VERSION)
 	ln -sfn libconduit.so.$(VERSION) $(TO)/$(SONAME)
 	ln -sfn $(SONAME) $(TO)/libconduit.so
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' conduit.pc.in \
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' conduit.pc.in \
 	    >$(TO)/pkgconfig/conduit.pc
 	for m in $(wildcard docs/man/*.[1-8]); do \
 	    install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done

@@ -18,7 +18,7 @@ static cdt_timer_fn on_delay;
 
 struct race *race_new(size_t slots)
 {
-    struct race *race = mem_zalloc(sizeof *race + slots * sizeof *race->own);
+    struct race *race = mem_zalloc(sizeof *race + slots * sizeof(struct cdt_endp *));
     if (!race)
         return NULL;
     list_init(&race->link);

@@ -36,7 +36,7 @@ const char *race_describe(struct race *race)
     for (const struct attempt *attempt = race->attempts; attempt; attempt = attempt->next) {
         describe_one(race, attempt, one);
         if (used + 2 + strlen(one) + sizeof more > TEXT_SIZE) {
-            strcpy(race->text + used, more);
+            memcpy(race->text + used, more, sizeof more);
             break;
         }
         used +=

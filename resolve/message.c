@@ -352,10 +352,11 @@ static struct dns_answer *make_answer(const struct message *message, const struc
     struct dns_answer *answer = small && length <= sizeof small->records
                                     ? &small->answer
                                     : mem_alloc(sizeof *answer + length);
-    uint8_t *records = (uint8_t *)(answer + 1);
+    uint8_t *records;
 
     if (!answer)
         return NULL;
+    records = (uint8_t *)(answer + 1);
     *answer = (struct dns_answer){.status = status,
                                   .ttl = found->ttl,
                                   .type = found->type,

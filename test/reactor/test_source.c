@@ -132,9 +132,7 @@ static char destroyed[8];
 
 static void destroyed_one(struct reactor_room *room)
 {
-    const char name[] = {(char)('0' + (room - rooms)), 0};
-
-    strcat(destroyed, name);
+    destroyed[strlen(destroyed)] = (char)('0' + (room - rooms));
     if (room == &rooms[0])
         reactor_add_room(reactor, &rooms[3]);
     reactor_remove_room(reactor, room);
