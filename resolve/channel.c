@@ -17,9 +17,10 @@ static bool is_server(const struct ares_addr_port_node *node, const struct cdt_a
                : !memcmp(&node->addr.addr6, &addr->v6.sin6_addr, sizeof node->addr.addr6);
 }
 
-/* A server that answered where an earlier one was silent comes first from now on: only the first
- * query after the death of a server waits for it. c-ares takes another order while nothing is
- * asked. */
+/* A server that answered where an earlier one was silent comes first from now on: only the queries
+ * that are under way when a server dies wait for it. c-ares takes another order while nothing is asked,
+ * so that new queries are held back until that is so, which takes no longer than they would have waited
+ * for the dead one. */
 static void prefer_answered(struct channel *channel)
 {
     struct ares_addr_port_node *servers, *node, **link;
@@ -39,6 +40,43 @@ static void prefer_answered(struct channel *channel)
             ares_set_servers_ports(channel->tcp, servers);
     }
     ares_free_data(servers);
+}
+
+/* One that comes first already has only lost a packet. */
+static bool is_first(const struct channel *channel, const struct cdt_addr *server)
+{
+    struct ares_addr_port_node *servers;
+    bool first;
+
+    if (ares_get_servers_ports(channel->udp, &servers) != ARES_SUCCESS)
+        return true;
+    first = servers && is_server(servers, server);
+    ares_free_data(servers);
+    return first;
+}
+
+static void hold_back(struct channel *channel, struct channel_request *request)
+{
+    request->next = NULL;
+    *channel->held_end = request;
+    channel->held_end = &request->next;
+}
+
+static struct channel_request *take_held(struct channel *channel)
+{
+    struct channel_request *held = channel->held;
+
+    channel->held = NULL;
+    channel->held_end = &channel->held;
+    return held;
+}
+
+void channel_cancel_held(struct channel *channel)
+{
+    for (struct channel_request *request = take_held(channel), *next; request; request = next) {
+        next = request->next;
+        request->fn(request, -ECANCELED, NULL, 0);
+    }
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -137,6 +175,8 @@ static void end_request(struct channel_request *request, int status, const uint8
     unlink_request(request);
     if (!--channel->asked)
         cdt_timer_cancel(&channel->timer);
+    if (!channel->asked && channel->held)
+        cdt_defer(channel->reactor, &channel->release);
     request->fn(request, status, message, length);
 }
 
@@ -167,7 +207,8 @@ static void on_udp_answer(void *user, int status, int timeouts, unsigned char *m
     bool is_truncated = status == ARES_SUCCESS && length > 2 && message[2] & CHANNEL_TRUNCATED;
     int error = 0;
 
-    if (status == ARES_SUCCESS && timeouts && channel->reading)
+    if (status == ARES_SUCCESS && timeouts && channel->reading &&
+        !is_first(channel, &channel->reading->server))
         channel->answered = channel->reading->server;
     if (is_truncated)
         error = channel_open_tcp(channel);
@@ -179,6 +220,28 @@ static void on_udp_answer(void *user, int status, int timeouts, unsigned char *m
         end_request(request, status_of(request, status), message, length > 0 ? (size_t)length : 0);
 }
 
+static void begin(struct channel_request *request)
+{
+    struct channel *channel = request->channel;
+
+    request->id = new_id(channel);
+    link_request(channel, request);
+    channel->asked++;
+    send_request(request, channel->udp, on_udp_answer);
+}
+
+void channel_on_release(struct cdt_deferred *deferred)
+{
+    struct channel *channel = cdt_container_of(deferred, struct channel, release);
+
+    if (!channel->asked && channel->answered.length)
+        prefer_answered(channel);
+    for (struct channel_request *request = take_held(channel), *next; request; request = next) {
+        next = request->next;
+        begin(request);
+    }
+}
+
 void channel_ask(struct channel *channel, struct channel_request *request, const uint8_t *question,
                  size_t length)
 {
@@ -186,12 +249,13 @@ void channel_ask(struct channel *channel, struct channel_request *request, const
     request->question = question;
     request->length = length;
     request->code = 0;
-    request->id = new_id(channel);
-    if (!channel->asked && channel->answered.length)
+    if (channel->answered.length && channel->asked) {
+        hold_back(channel, request);
+        return;
+    }
+    if (channel->answered.length)
         prefer_answered(channel);
-    link_request(channel, request);
-    channel->asked++;
-    send_request(request, channel->udp, on_udp_answer);
+    begin(request);
 }
 
 void channel_cancel(struct channel *channel)
@@ -199,4 +263,5 @@ void channel_cancel(struct channel *channel)
     ares_cancel(channel->udp);
     if (channel->tcp)
         ares_cancel(channel->tcp);
+    channel_cancel_held(channel);
 }

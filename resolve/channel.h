@@ -19,7 +19,8 @@ struct channel_request {
     channel_fn *fn;
     /* private */
     struct channel *channel;
-    struct channel_request *next, **link; /* of those whose id hashes alike */
+    struct channel_request *next,
+        **link; /* of those whose id hashes alike, or of those held back */
     const uint8_t *question;
     size_t length;
     uint16_t id;

@@ -190,6 +190,8 @@ int channel_new(struct cdt_reactor *reactor, const struct cdt_resolver_options *
     if (channel) {
         channel->reactor = reactor;
         channel->timer.fn = channel_on_timer;
+        channel->release.fn = channel_on_release;
+        channel->held_end = &channel->held;
         error = open_channel(channel, options, servers);
     }
     mem_free(servers);
@@ -206,7 +208,9 @@ void channel_free(struct channel *channel)
         return;
     close_ares(&channel->udp);
     close_ares(&channel->tcp);
+    channel_cancel_held(channel);
     cdt_timer_cancel(&channel->timer);
+    cdt_defer_cancel(&channel->release);
     ares_destroy_options(&channel->saved);
     mem_free(channel->sockets);
     mem_free(channel);

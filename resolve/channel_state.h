@@ -45,7 +45,10 @@ struct channel {
     struct ares_options saved; /* the search list */
     const char *domains[CHANNEL_DOMAINS];
     unsigned domain_count, ndots;
-    struct cdt_addr answered; /* the server that answered when another did not; length 0: none */
+    struct cdt_addr
+        answered; /* the server that answered when an earlier one did not; length 0: none */
+    struct channel_request *held, **held_end; /* until the order of the servers can be changed */
+    struct cdt_deferred release;
     const struct channel_socket *reading;
     int socket_error; /* why the last socket could not be made; 0: it could */
     unsigned socket_count;
@@ -54,6 +57,8 @@ struct channel {
 
 /* channel.c */
 void channel_on_timer(struct cdt_timer *timer);
+void channel_on_release(struct cdt_deferred *deferred);
+void channel_cancel_held(struct channel *channel);
 
 /* channel_open.c: makes `tcp`, if it is not there yet. 0; -ENOMEM, -EMFILE. */
 int channel_open_tcp(struct channel *channel);

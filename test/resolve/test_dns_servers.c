@@ -272,6 +272,53 @@ static void test_black_hole_beside_a_live_one(void **state)
     close(fd);
 }
 
+enum { BUSY_AT_ONCE = 20, BUSY_NAMES = 200 };
+
+struct busy {
+    struct world world;
+    struct asked asked[BUSY_AT_ONCE];
+    unsigned begun, answered;
+};
+
+static void ask_busily(struct asked *asked)
+{
+    struct busy *busy = asked->arg;
+    char name[32];
+
+    if (asked->called) {
+        assert_int_equal(asked->status, -CDT_ENXDOMAIN);
+        busy->answered++;
+    }
+    if (busy->begun == BUSY_NAMES)
+        return;
+    snprintf(name, sizeof name, "none%u.test", busy->begun++);
+    ask_only(busy->world.dns, asked, name, DNS_A);
+}
+
+/* Also when there is never a moment in which nothing is asked: the dead server is asked those that are
+ * under way when it dies, and no more. */
+static void test_black_hole_under_load(void **state)
+{
+    struct busy busy = {.world = {.server = name_server_start(NAME_SERVER_KNOT, zone_text())}};
+    char servers[80], hole[32], packet[512];
+    int fd = name_server_socket(hole), packets = 0;
+
+    (void)state;
+    snprintf(servers, sizeof servers, "%s,%s", hole, busy.world.server->address);
+    begin(&busy.world, servers);
+    for (int i = 0; i < BUSY_AT_ONCE; i++) {
+        busy.asked[i].then = ask_busily;
+        busy.asked[i].arg = &busy;
+        ask_busily(&busy.asked[i]);
+    }
+    until(busy.world.reactor, busy.answered == BUSY_NAMES);
+    while (recv(fd, packet, sizeof packet, MSG_DONTWAIT) >= 0)
+        packets++;
+    assert_in_range(packets, 1, 2 * BUSY_AT_ONCE);
+    end(&busy.world);
+    close(fd);
+}
+
 static void test_all_dead(void **state)
 {
     struct world world = {0};
@@ -834,6 +881,7 @@ int main(void)
         flow_test(test_refusal_goes_on_to_the_next),
         flow_test(test_dead_server_beside_a_live_one),
         flow_test(test_black_hole_beside_a_live_one),
+        flow_test(test_black_hole_under_load),
         flow_test(test_all_dead),
         flow_test(test_timeout),
         flow_test(test_slow_server),
