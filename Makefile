@@ -13,10 +13,17 @@ ifeq ($(origin CC),default)
 CC     := $(CROSS)gcc
 endif
 
+# The engines of the room tls/. WOLFSSL is built (by `make deps`, as tls/wolfssl.switches says), system (the
+# one that pkg-config finds) or none; OPENSSL is system or none.
+WOLFSSL ?= built
+OPENSSL ?= system
+$(foreach v,$(filter-out built system none,$(WOLFSSL)) $(filter-out system none,$(OPENSSL)),$(error no such choice: $v))
+
 empty  :=
 comma  := ,
 ARCH   := $(firstword $(subst -, ,$(CROSS)))
-CONFIG := $(ARCH) $(filter-out cc gcc %-gcc,$(notdir $(firstword $(CC)))) $(SANITIZE) $(if $(COVERAGE),coverage)
+CONFIG := $(ARCH) $(filter-out cc gcc %-gcc,$(notdir $(firstword $(CC)))) $(SANITIZE) $(if $(COVERAGE),coverage) \
+          $(patsubst %,wolfssl-%,$(filter-out built,$(WOLFSSL))) $(patsubst %,openssl-%,$(filter-out system,$(OPENSSL)))
 CONFIG := $(subst $(empty) $(empty),-,$(strip $(CONFIG)))
 BUILD  := build$(if $(CONFIG),/$(CONFIG))
 OBJ    := $(BUILD)/obj
@@ -30,6 +37,26 @@ FOREIGN  := $(if $(CROSS),build/cross/usr)
 CPPFLAGS += $(FOREIGN:%=-isystem %/include)
 LDFLAGS  += $(foreach f,$(FOREIGN:%=%/lib/$(CROSS:-=)),-L$f -Wl,-rpath,$(CURDIR)/$f -Wl$(comma)--disable-new-dtags)
 LIBS     := -lcares -luriparser -lidn2 # what the static library needs from others
+TLS_C    := $(wildcard tls/*.c)
+# What the files of tls/ and test/tls/ get besides. The archive of a wolfSSL built here becomes a part of our
+# libraries; names.h gives its functions the names they have there.
+ifeq ($(WOLFSSL),built)
+WOLFSSL_NEED  := wolfssl$(CROSS:%-=-%)
+WOLFSSL_DIR   := build/deps/$(WOLFSSL_NEED)
+WOLFSSL_A     := $(WOLFSSL_DIR)/lib/libwolfssl.a
+TLS_CPPFLAGS  := -DCDT_HAVE_WOLFSSL -DCDT_WOLFSSL_BUILT -isystem $(WOLFSSL_DIR)/include -include $(WOLFSSL_DIR)/names.h
+TLS_LIBS      := -lm
+else ifeq ($(WOLFSSL),system)
+PKG_CONFIG    ?= $(CROSS)pkg-config
+WOLFSSL_NEED  := libwolfssl
+TLS_CPPFLAGS  := -DCDT_HAVE_WOLFSSL $(shell $(PKG_CONFIG) --cflags wolfssl 2>/dev/null)
+TLS_LIBS      := $(shell $(PKG_CONFIG) --libs wolfssl 2>/dev/null || echo -lwolfssl)
+endif
+ifeq ($(OPENSSL),system)
+TLS_CPPFLAGS  += -DCDT_HAVE_OPENSSL
+TLS_LIBS      += -lssl -lcrypto
+endif
+LIBS          += $(if $(TLS_C),$(TLS_LIBS))
 COMPILE   = $(CC) $(CPPFLAGS) $(CODEGEN) $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror)
 LINK      = $(CC) $(CODEGEN) $(CFLAGS) $(LDFLAGS)
 # The program and the shared library are optimised as a whole; tests take the plain half of the objects.
@@ -48,7 +75,7 @@ EXAMPLES  := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 BENCHES   := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/*.c))
 SUPPORT   := $(patsubst %.c,$(OBJ)/%.o,$(wildcard test/support/*.c))
-TESTROOMS := $(if $(CROSS),reactor flows,$(filter-out fuzz support,$(patsubst test/%/,%,$(wildcard test/*/))))
+TESTROOMS := $(if $(CROSS),reactor flows tls,$(filter-out fuzz support,$(patsubst test/%/,%,$(wildcard test/*/))))
 named      = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$t),$t)),$1)
 TESTS     := $(patsubst %.c,$(BUILD)/%,$(call named,$(wildcard $(TESTROOMS:%=test/%/test_*.c))))
 SCRIPTS   := $(if $(CROSS),,$(call named,$(wildcard $(foreach e,sh py,$(TESTROOMS:%=test/%/test_*.$e)))))
@@ -60,13 +87,13 @@ ALL_H     := $(wildcard include/conduit/*.h */*.h test/*/*.h)
 $(BUILD)/examples/libuv: private EXTRA := -luv
 
 # ---- the groups of ./packages that a goal needs, and what it builds -------------------------------
-NEED_demo     := build
-NEED_test     := build test $(if $(CROSS),cross arm64,daemons) $(if $(findstring clang,$(CC)),clang)
+NEED_demo     := build $(WOLFSSL_NEED)
+NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons) $(if $(findstring clang,$(CC)),clang)
 NEED_deps     := $(NEED_test)
 NEED_memcheck := $(NEED_test) valgrind
 NEED_coverage := $(NEED_test) coverage
-NEED_fuzz     := build clang
-NEED_lint     := lint
+NEED_fuzz     := $(NEED_demo) clang
+NEED_lint     := $(NEED_demo) test lint
 NEED_format   := lint
 DEPS ?= $(sort $(foreach g,$(MAKECMDGOALS),$(NEED_$g)))
 
@@ -82,7 +109,7 @@ deps:
 # changes, or when a source goes away.
 remember = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 $(OBJ)/flags: FORCE $(if $(DEPS),| deps)
-	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS))
+	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS) $(TLS_CPPFLAGS) $(TLS_LIBS))
 $(OBJ)/objects: FORCE
 	$(call remember,$(OBJECTS))
 
@@ -90,13 +117,20 @@ $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(if $(filter test/%,$<),,$(LTO)) -MMD -MP -c $< -o $@
 
-$(BUILD)/libconduit.a: $(OBJECTS) $(OBJ)/objects
+# As with flags: a file made by another program, looked at again each time. It changes the headers as well.
+$(WOLFSSL_A): FORCE $(if $(DEPS),| deps)
+	@[ -e $@ ] || { echo 'there is no $@: run `make deps`, or choose WOLFSSL=system or none' >&2; exit 1; }
+$(patsubst %.c,$(OBJ)/%.o,$(TLS_C) $(wildcard test/tls/*.c)): $(WOLFSSL_A)
+$(OBJ)/tls/%.o $(OBJ)/test/tls/%.o: private CPPFLAGS += $(TLS_CPPFLAGS)
+
+$(BUILD)/libconduit.a: $(OBJECTS) $(OBJ)/objects $(if $(TLS_C),$(WOLFSSL_A))
 	@rm -f $@
+	$(if $(filter %.a,$^),cp $(filter %.a,$^) $@)
 	$(CROSS)$(if $(LTO),gcc-)ar rcs $@ $(OBJECTS)
 
-$(BUILD)/$(SONAME): $(OBJECTS) $(OBJ)/objects conduit.map
+$(BUILD)/$(SONAME): $(OBJECTS) $(if $(TLS_C),$(WOLFSSL_A)) $(OBJ)/objects conduit.map
 	$(LINK) $(LTO) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=conduit.map -Wl,-Bsymbolic-functions \
-	    $(if $(SANITIZE),,-Wl,-z,defs) $(OBJECTS) $(LIBS) -o $@
+	    $(if $(SANITIZE),,-Wl,-z,defs) $(filter %.o %.a,$^) $(LIBS) -o $@
 
 $(BUILD)/libconduit.so: $(BUILD)/$(SONAME)
 	@ln -sfn $(SONAME) $@
@@ -117,6 +151,8 @@ $(patsubst %.skipped,%,$(wildcard $(BUILD)/examples/*.skipped $(BUILD)/bench/*.s
 $(BUILD)/test/%: $(OBJ)/test/%.o $(SUPPORT) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
 	$(LINK) $(WRAP) $(filter %.o %.a,$^) $(LIBS) -lcmocka -o $@
+$(filter $(BUILD)/test/tls/%,$(TESTS)): $(WOLFSSL_A)
+$(BUILD)/test/tls/%: private LIBS += $(TLS_LIBS)
 $(BUILD)/test/fault/%: private WRAP = $(WRAPPED:%=-Wl$(comma)--wrap=%)
 $(filter $(BUILD)/test/fault/%,$(TESTS)): test/fault/wrapped
 $(OBJ)/test/fault/%.o $(OBJ)/test/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes
@@ -173,7 +209,7 @@ format-check:
 	@status=0; for f in $(ALL_C) $(ALL_H); do \
 	    clang-format $$f | diff -u --label $$f --label formatted $$f - || status=1; done; exit $$status
 lint: $(if $(DEPS),deps)
-	@BUILD='$(BUILD)' CPPFLAGS='$(CPPFLAGS)' .ci/lint $(ALL_C)
+	@BUILD='$(BUILD)' CPPFLAGS='$(CPPFLAGS)' TLS_CPPFLAGS='$(TLS_CPPFLAGS)' .ci/lint $(ALL_C)
 
 # ---- installing ----------------------------------------------------------------------------------
 install: TO = $(DESTDIR)$(LIBDIR)
@@ -202,3 +238,4 @@ help:
 #? make memcheck | fuzz [FUZZ_TIME=30] | coverage | bench | lint | format | format-check | clean
 #? make install        [PREFIX=/usr/local] [LIBDIR=] [DESTDIR=]
 #? variables: CC=clang  CROSS=aarch64-linux-gnu-  SANITIZE=address,undefined|thread  COVERAGE=1  LTO=  WERROR=1  CFLAGS=
+#?            WOLFSSL=built|system|none  WOLFSSL_SWITCHES=  OPENSSL=system|none
