@@ -6,14 +6,10 @@ int cdt_carrier_flow(struct cdt_reactor *reactor, const struct cdt_carrier_ops *
                      const struct cdt_flow_options *options, const struct cdt_handler *handler,
                      struct cdt_flow **flow)
 {
-    if (!reactor_usable(reactor) || !carrier || !flow || !flow_handler_valid(handler) ||
-        !flow_ops_valid(ops))
+    if (!carrier || !flow || !flow_ops_valid(ops))
         return -EINVAL;
-    struct flow_hub *hub = flow_hub(reactor);
-    if (!hub)
-        return -ENOMEM;
     struct flow_config *config;
-    int result = flow_config_get(hub, options, NULL, &config);
+    int result = flow_prepare(reactor, options, handler, &config);
     if (result)
         return result;
     result = flow_new(config, handler, ops, carrier, connecting, NULL, flow);

@@ -95,6 +95,15 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
     return 0;
 }
 
+int flow_prepare(struct cdt_reactor *reactor, const struct cdt_flow_options *options,
+                 const struct cdt_handler *handler, struct flow_config **config)
+{
+    if (!reactor_usable(reactor) || !flow_handler_valid(handler))
+        return -EINVAL;
+    struct flow_hub *hub = flow_hub(reactor);
+    return hub ? flow_config_get(hub, options, NULL, config) : -ENOMEM;
+}
+
 void flow_config_put(struct flow_config *config)
 {
     if (--config->references == 0)

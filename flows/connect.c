@@ -7,13 +7,8 @@ int flow_connect(struct cdt_reactor *reactor, const struct flow_connect *connect
                  const struct cdt_flow_options *options, const struct cdt_handler *handler,
                  struct cdt_flow **flow)
 {
-    if (!reactor_usable(reactor) || !flow || !flow_handler_valid(handler))
-        return -EINVAL;
-    struct flow_hub *hub = flow_hub(reactor);
-    if (!hub)
-        return -ENOMEM;
     struct flow_config *config;
-    int result = flow_config_get(hub, options, NULL, &config);
+    int result = flow ? flow_prepare(reactor, options, handler, &config) : -EINVAL;
     if (result)
         return result;
 
@@ -77,15 +72,10 @@ int cdt_flow_adopt(struct cdt_reactor *reactor, int fd, const struct cdt_flow_op
 {
     if (fd < 0 || !flow)
         return -EINVAL;
-    if (!reactor_usable(reactor) || !flow_handler_valid(handler))
-        return -EINVAL;
-    struct flow_hub *hub = flow_hub(reactor);
-    if (!hub)
-        return -ENOMEM;
     const struct cdt_carrier_ops *ops = NULL;
     struct cdt_addr peer;
     struct flow_config *config;
-    int result = flow_config_get(hub, options, NULL, &config);
+    int result = flow_prepare(reactor, options, handler, &config);
     if (result)
         return result;
     result = adopted_ops(fd, config->options.receive_fds, &ops, &peer);

@@ -126,6 +126,11 @@ int flow_config_get(struct flow_hub *hub, const struct cdt_flow_options *options
                     struct cdt_server *server, struct flow_config **config);
 void flow_config_put(struct flow_config *config);
 
+/* What every call that makes a flow without a server begins with: checks, and a reference to the
+ * configuration. 0; -EINVAL, -ENOMEM. */
+int flow_prepare(struct cdt_reactor *reactor, const struct cdt_flow_options *options,
+                 const struct cdt_handler *handler, struct flow_config **config);
+
 /* ---- the flow -------------------------------------------------------------------------------- */
 
 /* What descriptors of flows are registered for. Writing is added when the carrier has first refused

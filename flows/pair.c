@@ -130,16 +130,12 @@ int cdt_flow_pair(struct cdt_reactor *reactor, size_t window,
                   const struct cdt_flow_options *options, const struct cdt_handler *handler_a,
                   const struct cdt_handler *handler_b, struct cdt_flow **a, struct cdt_flow **b)
 {
-    if (!reactor_usable(reactor) || !a || !b || window > SIZE_MAX / 4 ||
-        !flow_handler_valid(handler_a) || !flow_handler_valid(handler_b))
-        return -EINVAL;
-    struct flow_hub *hub = flow_hub(reactor);
     struct flow_config *config;
-    if (!hub)
-        return -ENOMEM;
+    if (!a || !b || window > SIZE_MAX / 4 || !flow_handler_valid(handler_b))
+        return -EINVAL;
     if (window == 0)
         window = 64 * 1024;
-    int result = flow_config_get(hub, options, NULL, &config);
+    int result = flow_prepare(reactor, options, handler_a, &config);
     if (result)
         return result;
     config->references++;

@@ -36,19 +36,6 @@ static inline int refusing(const char *ip, struct cdt_addr *addr)
     return fd;
 }
 
-static inline bool has_ipv6(void)
-{
-    struct cdt_addr addr;
-    cdt_addr_ip(&addr, "::1", 0);
-    const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool has = fd >= 0 && bind(fd, &addr.any, addr.length) == 0;
-    if (fd >= 0)
-        close(fd);
-    if (!has)
-        print_message("there is no IPv6 on loopback\n");
-    return has;
-}
-
 /* A listener whose backlog is full: it swallows who wants to connect, until it is opened. */
 struct hole {
     int listener, filler;

@@ -1,62 +1,7 @@
 /* Connecting to many endpoints: who wins, when the next one starts, what is said of those that
  * failed, and that nothing is left of them. */
-#include "test/context/race.h"
+#include "test/context/racing.h"
 #include "test/support/toy.h"
-
-static struct cdt_reactor *reactor;
-static struct cdt_context *context;
-static struct probe probe;
-
-static int set_up(void **state)
-{
-    const struct cdt_context_options options = {.size = sizeof options,
-                                                .attempt_delay = 50 * CDT_MS};
-    test_fds_remember(state);
-    memset(&probe, 0, sizeof probe);
-    reactor = test_reactor();
-    assert_int_equal(cdt_context_new(reactor, &options, &context), 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    assert_int_equal(cdt_context_free(context), 0);
-    test_end(reactor, &probe, 1);
-    return test_fds_same(state);
-}
-
-/* Connects to the first of these that answers; the endpoints are freed at once, since they are
- * copied. */
-static struct cdt_flow *race_to(struct cdt_endp **endps, size_t count,
-                                const struct cdt_flow_options *options, struct probe *hears)
-{
-    struct cdt_flow *flow = NULL;
-    assert_int_equal(cdt_connect_endps(context, (const struct cdt_endp *const *)endps, count,
-                                       options, &probe_handler, &flow),
-                     0);
-    assert_string_equal(cdt_context_error(context), "");
-    assert_int_equal(cdt_flow_state(flow), CDT_CONNECTING);
-    probe_attach(flow, hears);
-    for (size_t i = 0; i < count; i++)
-        cdt_endp_free(endps[i]);
-    return flow;
-}
-
-static struct cdt_flow *race_two(const struct cdt_addr *a, const struct cdt_addr *b,
-                                 const struct cdt_flow_options *options)
-{
-    struct cdt_endp *endps[] = {endp_of(a), endp_of(b)};
-    return race_to(endps, 2, options, &probe);
-}
-
-static void assert_peer(const struct cdt_addr *wanted)
-{
-    struct cdt_addr peer;
-    char a[CDT_ADDR_TEXT], b[CDT_ADDR_TEXT];
-    assert_non_null(probe.flow);
-    assert_int_equal(cdt_flow_dst(probe.flow, &peer), 0);
-    assert_string_equal(cdt_addr_format(&peer, a), cdt_addr_format(wanted, b));
-}
 
 /* ---- who wins --------------------------------------------------------------------------------- */
 
@@ -302,8 +247,10 @@ static void families_take_turns(void **state)
     struct cdt_addr addr[5];
     char wanted[512] = "", name[CDT_ADDR_TEXT];
     int taken[5];
-    if (!has_ipv6())
+    if (!test_has_ipv6()) {
+        print_message("this machine has no IPv6\n");
         skip();
+    }
     for (int i = 0; i < 5; i++) {
         taken[i] = refusing(ips[i], &addr[i]);
         endps[i] = endp_of(&addr[i]);
@@ -338,7 +285,7 @@ static void wildcard_is_this_host(void **state)
 {
     (void)state;
     static const char *const ips[][2] = {{"0.0.0.0", "127.0.0.1"}, {"::", "::1"}};
-    for (int i = 0; i < (has_ipv6() ? 2 : 1); i++) {
+    for (int i = 0; i < (test_has_ipv6() ? 2 : 1); i++) {
         struct cdt_addr addr, wildcard;
         struct probe one = {0};
         const int listener = refusing(ips[i][1], &addr);
@@ -629,164 +576,8 @@ static void descriptors_before_open(void **state)
     close(listener);
 }
 
-/* ---- ends in the middle ------------------------------------------------------------------------ */
-
-static void start_in_holes(struct hole hole[2])
-{
-    hole_make(&hole[0]);
-    hole_make(&hole[1]);
-    race_two(&hole[0].addr, &hole[1].addr, NULL);
-    const uint64_t both = test_now() + 100 * CDT_MS;
-    until(reactor, test_now() > both);
-    assert_int_equal(probe.opened + probe.closed, 0);
-}
-
-static void end_of_holes(struct hole hole[2])
-{
-    hole_close(&hole[0]);
-    hole_close(&hole[1]);
-    assert_int_equal(probe.opened, 0);
-    assert_int_equal(probe.closed, 1);
-}
-
-static void aborted(void **state)
-{
-    (void)state;
-    struct hole hole[2];
-    start_in_holes(hole);
-    assert_int_equal(cdt_flow_abort(probe.flow, -EINTR, "not wanted"), 0);
-    assert_int_equal(probe.closed, 0);
-    until(reactor, probe.closed);
-    assert_int_equal(probe.status, -EINTR);
-    assert_string_equal(probe.error, "not wanted");
-    end_of_holes(hole);
-}
-
-static void closed(void **state)
-{
-    (void)state;
-    struct hole hole[2];
-    start_in_holes(hole);
-    assert_int_equal(cdt_flow_close(probe.flow), 0);
-    until(reactor, probe.closed);
-    assert_int_equal(probe.status, 0);
-    end_of_holes(hole);
-}
-
-static void context_is_freed(void **state)
-{
-    (void)state;
-    struct hole hole[2];
-    start_in_holes(hole);
-    assert_int_equal(cdt_context_free(context), 0);
-    context = NULL;
-    assert_int_equal(probe.closed, 0);
-    until(reactor, probe.closed);
-    assert_int_equal(probe.status, -ECANCELED);
-    assert_string_equal(probe.error, "the context is freed");
-    end_of_holes(hole);
-}
-
-static void reactor_is_freed(void **state)
-{
-    (void)state;
-    struct hole hole[2];
-    start_in_holes(hole);
-    assert_int_equal(cdt_reactor_free(reactor), 0);
-    assert_int_equal(probe.status, -ECANCELED);
-    end_of_holes(hole);
-    assert_null(cdt_context_reactor(context));
-    assert_null(cdt_context_resolver(context));
-    struct cdt_flow *flow;
-    assert_int_equal(cdt_connect(context, "tcp:127.0.0.1:1", NULL, &probe_handler, &flow), -EINVAL);
-    assert_int_equal(cdt_context_free(context), 0); /* also afterwards */
-    context = NULL;
-    reactor = test_reactor();
-}
-
-/* The reactor has not yet closed the carrier of a flow that was aborted, and an attempt
- * succeeds. */
-static void aborted_when_it_was_connected(void **state)
-{
-    (void)state;
-    struct cdt_addr good, refused;
-    const int taken = refusing("127.0.0.1", &refused), listener = test_tcp_listener(4, &good);
-    struct cdt_endp *endps[] = {endp_of(&good), endp_of(&refused)};
-    race_to(endps, 2, NULL, &probe);
-    wait_for_client(listener);
-    cdt_flow_abort(probe.flow, -EINTR, NULL);
-    until(reactor, probe.closed);
-    assert_int_equal(probe.opened, 0);
-    assert_int_equal(probe.status, -EINTR);
-    close(taken);
-    close(listener);
-}
-
-/* ---- in callbacks ------------------------------------------------------------------------------ */
-
-static void abort_it(struct probe *opened)
-{
-    cdt_flow_abort(opened->flow, -EINTR, NULL);
-}
-
-static void free_the_context(struct probe *ended)
-{
-    (void)ended;
-    assert_int_equal(cdt_context_free(context), 0);
-    context = NULL;
-}
-
-static void aborted_in_on_open(void **state)
-{
-    (void)state;
-    struct cdt_addr good, refused;
-    const int taken = refusing("127.0.0.1", &refused), listener = test_tcp_listener(4, &good);
-    probe.on_open = abort_it;
-    race_two(&refused, &good, NULL);
-    until(reactor, probe.closed);
-    assert_int_equal(probe.opened, 1);
-    assert_int_equal(probe.status, -EINTR);
-    close(taken);
-    close(listener);
-}
-
-static void context_is_freed_in_callbacks(void **state)
-{
-    (void)state;
-    struct probe other = {.on_close = free_the_context};
-    struct cdt_addr refused;
-    struct hole hole;
-    hole_make(&hole);
-    const int taken = refusing("127.0.0.1", &refused);
-    struct cdt_endp *holes[] = {endp_of(&hole.addr)};
-    struct cdt_endp *endps[] = {endp_of(&refused), endp_of(&refused)};
-    race_to(holes, 1, NULL, &probe);
-    race_to(endps, 2, NULL, &other);
-    until(reactor, probe.closed && other.closed);
-    assert_int_equal(other.status, -ECONNREFUSED);
-    assert_int_equal(probe.status, -ECANCELED);
-    probe_free(&other);
-    hole_close(&hole);
-    close(taken);
-}
-
-static void context_is_freed_in_on_open(void **state)
-{
-    (void)state;
-    struct cdt_addr good, refused;
-    const int taken = refusing("127.0.0.1", &refused), listener = test_tcp_listener(4, &good);
-    probe.on_open = free_the_context;
-    race_two(&refused, &good, NULL);
-    until(reactor, probe.opened);
-    settle(reactor);
-    assert_int_equal(probe.closed, 0); /* it does not need the context any more */
-    close(taken);
-    close(listener);
-}
-
 int main(void)
 {
-#define race_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         race_test(first_refuses_second_wins),
         race_test(second_wins_after_the_delay),
@@ -815,14 +606,6 @@ int main(void)
         race_test(full_unix_backlog_is_waited_for),
         race_test(full_unix_backlog_loses),
         race_test(descriptors_before_open),
-        race_test(aborted),
-        race_test(closed),
-        race_test(context_is_freed),
-        race_test(reactor_is_freed),
-        race_test(aborted_when_it_was_connected),
-        race_test(aborted_in_on_open),
-        race_test(context_is_freed_in_callbacks),
-        race_test(context_is_freed_in_on_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,19 +6,6 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 
-static bool has_ipv6(void)
-{
-    struct cdt_addr at;
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool has;
-
-    assert_int_equal(cdt_addr_ip(&at, "::1", 0), 0);
-    has = fd >= 0 && bind(fd, &at.any, at.length) == 0;
-    if (fd >= 0)
-        close(fd);
-    return has;
-}
-
 static void serve_wildcard(struct cdt_reactor *reactor, struct serve *serve, bool ipv6_only)
 {
     struct cdt_server_options options = serve_options(serve);
@@ -42,7 +29,7 @@ static void test_dual_stack(void **state)
     struct serve serve = {.filter = take_peer, .arg = &peer};
 
     (void)state;
-    if (!has_ipv6()) {
+    if (!test_has_ipv6()) {
         print_message("this machine has no IPv6\n");
         skip();
     }
@@ -73,7 +60,7 @@ static void test_ipv6_only(void **state)
     struct cdt_addr to;
 
     (void)state;
-    if (!has_ipv6()) {
+    if (!test_has_ipv6()) {
         print_message("this machine has no IPv6\n");
         skip();
     }
@@ -108,7 +95,7 @@ static int without_ipv6(void)
     FILE *file = fopen("/proc/sys/net/ipv6/conf/all/disable_ipv6", "we");
     if (file && (fputs("1", file) < 0 || fclose(file)))
         return 77;
-    if (has_ipv6()) /* /proc may show the namespace of before, or be read-only */
+    if (test_has_ipv6()) /* /proc may show the namespace of before, or be read-only */
         return 77;
     reactor = test_reactor();
     serve_wildcard(reactor, &serve, false);

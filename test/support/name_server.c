@@ -62,17 +62,6 @@ int name_server_socket(char address[32])
     return fd;
 }
 
-static bool has_ipv6(void)
-{
-    struct sockaddr_in6 addr = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool has = fd >= 0 && !bind(fd, (struct sockaddr *)&addr, sizeof addr);
-
-    if (fd >= 0)
-        close(fd);
-    return has;
-}
-
 /* ---- configurations -------------------------------------------------------------------------- */
 
 static FILE *create(const struct name_server *server, const char *name)
@@ -290,7 +279,7 @@ struct name_server *name_server_start(enum name_server_kind kind, const char *te
     }
     if (!registered)
         registered = !atexit(stop_all);
-    server->ipv6 = has_ipv6();
+    server->ipv6 = test_has_ipv6();
     for (int round = 0; round < 3; round++)
         if (try_to_start(server, &kinds[kind], program, text)) {
             replace(NULL, server);

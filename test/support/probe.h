@@ -59,6 +59,9 @@ uint64_t test_deadline(void);
         }                                                        \
     } while (0)
 
+/* Whether there is IPv6 on loopback. */
+bool test_has_ipv6(void);
+
 /* Turns until nothing is left to do now. */
 void settle(struct cdt_reactor *reactor);
 
