@@ -28,6 +28,13 @@ static const struct {
     [CDT_EDNSANSWER - CDT_EBASE] = {"CDT_EDNSANSWER", "name resolution failed: malformed answer"},
     [CDT_ENOSERVICE - CDT_EBASE] = {"CDT_ENOSERVICE", "unknown scheme"},
     [CDT_ENORULE - CDT_EBASE] = {"CDT_ENORULE", "no rule for this host"},
+    [CDT_ETLS - CDT_EBASE] = {"CDT_ETLS", "TLS failed"},
+    [CDT_ETLSALERT - CDT_EBASE] = {"CDT_ETLSALERT", "peer ended TLS with an alert"},
+    [CDT_ETLSTRUNC - CDT_EBASE] = {"CDT_ETLSTRUNC", "stream ended without TLS close_notify"},
+    [CDT_ETLSCERT - CDT_EBASE] = {"CDT_ETLSCERT", "certificate not trusted"},
+    [CDT_ETLSNAME - CDT_EBASE] = {"CDT_ETLSNAME", "certificate is for another name"},
+    [CDT_ETLSNOCERT - CDT_EBASE] = {"CDT_ETLSNOCERT", "peer has shown no certificate"},
+    [CDT_ETLSKEY - CDT_EBASE] = {"CDT_ETLSKEY", "certificate or key cannot be used"},
 };
 
 static char errno_texts[ERRNO_COUNT][56];

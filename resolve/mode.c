@@ -6,7 +6,7 @@
 
 const char *const tls_tags[TLS_TAGS] = {
     [CDT_TLS_ANY] = "TLS",
-    [CDT_TLS_NATIVE] = "TLS_native",
+    [CDT_TLS_WOLFSSL] = "TLS_native",
     [CDT_TLS_OPENSSL] = "OpenSSL",
 };
 
@@ -74,7 +74,7 @@ struct cdt_own_key *own_key_make(const struct key_slices *key)
     return made;
 }
 
-struct cdt_client_mode *client_mode_make(enum cdt_tls_tag tls, struct cdt_endp *endp)
+struct cdt_client_mode *client_mode_make(enum cdt_tls_backend tls, struct cdt_endp *endp)
 {
     struct cdt_client_mode *mode = mem_zalloc(sizeof *mode);
     if (!mode)
@@ -84,7 +84,7 @@ struct cdt_client_mode *client_mode_make(enum cdt_tls_tag tls, struct cdt_endp *
     return mode;
 }
 
-struct cdt_server_mode *server_mode_make(enum cdt_tls_tag tls, const struct key_slices *key,
+struct cdt_server_mode *server_mode_make(enum cdt_tls_backend tls, const struct key_slices *key,
                                          struct cdt_endp *endp)
 {
     struct cdt_server_mode *mode = mem_zalloc(sizeof *mode + size_of_key(key));

@@ -13,8 +13,8 @@ struct key_slices {
 };
 
 /* Each is one allocation, texts included, and takes the endpoint if there was memory. */
-struct cdt_client_mode *client_mode_make(enum cdt_tls_tag tls, struct cdt_endp *endp);
-struct cdt_server_mode *server_mode_make(enum cdt_tls_tag tls, const struct key_slices *key,
+struct cdt_client_mode *client_mode_make(enum cdt_tls_backend tls, struct cdt_endp *endp);
+struct cdt_server_mode *server_mode_make(enum cdt_tls_backend tls, const struct key_slices *key,
                                          struct cdt_endp *endp);
 struct cdt_own_key *own_key_make(const struct key_slices *key);
 

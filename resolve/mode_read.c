@@ -17,7 +17,7 @@ struct row {
     const char *tag;
     int (*read)(struct sexp_reader *reader, const struct row *row, struct draft *draft);
     enum cdt_endp_kind kind;
-    enum cdt_tls_tag tls;
+    enum cdt_tls_backend tls;
     bool client; /* the tuple has names */
 };
 
@@ -231,7 +231,7 @@ static int read_server_tls(struct sexp_reader *reader, const struct row *row, st
 static const struct row client_rows[] = {
     {"TCP", read_client_tcp, CDT_ENDP_TCP, CDT_TLS_ANY, true},
     {"TLS", read_client_tcp, CDT_ENDP_TLS, CDT_TLS_ANY, true},
-    {"TLS_native", read_client_tcp, CDT_ENDP_TLS, CDT_TLS_NATIVE, true},
+    {"TLS_native", read_client_tcp, CDT_ENDP_TLS, CDT_TLS_WOLFSSL, true},
     {"OpenSSL", read_client_tcp, CDT_ENDP_TLS, CDT_TLS_OPENSSL, true},
     {"Unix_domain_socket", read_file, CDT_ENDP_UNIX, CDT_TLS_ANY, true},
     {"Vchan_direct", read_vchan, CDT_ENDP_VCHAN_DIRECT, CDT_TLS_ANY, true},
@@ -242,7 +242,7 @@ static const struct row client_rows[] = {
 static const struct row server_rows[] = {
     {"TCP", read_server_tcp, CDT_ENDP_HOST, CDT_TLS_ANY, false},
     {"TLS", read_server_tls, CDT_ENDP_TLS, CDT_TLS_ANY, false},
-    {"TLS_native", read_server_tls, CDT_ENDP_TLS, CDT_TLS_NATIVE, false},
+    {"TLS_native", read_server_tls, CDT_ENDP_TLS, CDT_TLS_WOLFSSL, false},
     {"OpenSSL", read_server_tls, CDT_ENDP_TLS, CDT_TLS_OPENSSL, false},
     {"Unix_domain_socket", read_file, CDT_ENDP_UNIX, CDT_TLS_ANY, false},
     {"Vchan_direct", read_vchan, CDT_ENDP_VCHAN_DIRECT, CDT_TLS_ANY, false},
@@ -252,7 +252,7 @@ static const struct row server_rows[] = {
 };
 
 static int read_mode(struct sexp_reader *reader, const struct row *row, const char *tags,
-                     struct draft *draft, enum cdt_tls_tag *tls)
+                     struct draft *draft, enum cdt_tls_backend *tls)
 {
     struct slice tag;
     int status = sexp_take(reader, SEXP_OPEN, "( and a mode");
@@ -274,7 +274,7 @@ static int read_client(struct sexp_reader *reader, void *into)
     static const char tags[] = "TCP, TLS, TLS_native, OpenSSL, Unix_domain_socket, Vchan_direct or "
                                "Vchan_domain_socket";
     struct draft *draft = into;
-    enum cdt_tls_tag tls = CDT_TLS_ANY;
+    enum cdt_tls_backend tls = CDT_TLS_ANY;
     const int status = read_mode(reader, client_rows, tags, draft, &tls);
     if (status)
         return status;
@@ -287,7 +287,7 @@ static int read_server(struct sexp_reader *reader, void *into)
     static const char tags[] = "TCP, TLS, TLS_native, OpenSSL, Unix_domain_socket, Vchan_direct, "
                                "Vchan_domain_socket or Launchd";
     struct draft *draft = into;
-    enum cdt_tls_tag tls = CDT_TLS_ANY;
+    enum cdt_tls_backend tls = CDT_TLS_ANY;
     const int status = read_mode(reader, server_rows, tags, draft, &tls);
     if (status)
         return status;

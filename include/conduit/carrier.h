@@ -132,6 +132,13 @@ CDT_API int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops
 CDT_API void *cdt_layer_context(const struct cdt_layer *layer);
 CDT_API struct cdt_flow *cdt_layer_flow(const struct cdt_layer *layer);
 
+/* Asks for a place among the handshakes in progress of the flow's server, before anything large is
+ * made for one: 0, it is ours until the handshake is over; -EAGAIN: return it, and handshake is
+ * called again when a place is free. First come, first served, and a few in one turn. Where others
+ * wait, one that has had its place for two seconds fails with -CDT_EHANDSHAKE. For layers whose
+ * peer has said enough to be worth it; flows without a server get 0. */
+CDT_API int cdt_layer_claim(struct cdt_layer *layer);
+
 /* Shows the bytes that have arrived below, without taking them; reads from below if there are none.
  * Returns their number, 0 at the end of the stream below, -EAGAIN, or a negative code. Only from
  * inside handshake and read. Valid until the next call of a cdt_layer function on this layer. New
@@ -145,7 +152,8 @@ CDT_API void cdt_layer_consume(struct cdt_layer *layer, size_t length);
 /* Sends bytes through what lies below; all are taken (queued if need be). 0, or a negative code. */
 CDT_API int cdt_layer_write(struct cdt_layer *layer, const struct iovec *parts, int count);
 
-/* The sentence for the failure that the layer is about to return; copied. */
+/* The sentence for the failure that the layer is about to return; copied. A flow that ends because
+ * its layer failed is not reset below: what the layer has sent to say so should arrive. */
 CDT_API void cdt_layer_error(struct cdt_layer *layer, const char *text);
 
 #ifdef __cplusplus

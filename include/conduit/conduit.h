@@ -14,6 +14,7 @@
 #include <conduit/reactor.h>
 #include <conduit/resolver.h>
 #include <conduit/server.h>
+#include <conduit/tls.h>
 #include <conduit/uri.h>
 #include <conduit/version.h>
 

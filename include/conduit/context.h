@@ -15,6 +15,7 @@
 #include <conduit/endp.h>
 #include <conduit/resolver.h>
 #include <conduit/server.h>
+#include <conduit/tls.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,6 +41,15 @@ struct cdt_context_options {
     /* How long an attempt to connect runs before the next one starts beside it, ns; default 250 ms
      * (RFC 8305 section 5), at least 10 ms, at most 2 s. */
     uint64_t attempt_delay;
+
+    /* TLS endpoints. The configuration of connections is that of the flow options, that of servers
+     * `tls_server`. Where there is none the context makes its own: verification by the system's
+     * anchors, `own_key` (copied; NULL: none) as certificate. `tls` is the backend of these. */
+    struct cdt_tls_config *tls_server;
+    const struct cdt_own_key *own_key;
+    cdt_tls_password_fn *password; /* for its key, if own_key->password */
+    void *password_arg;
+    enum cdt_tls_backend tls;
 };
 
 /* Makes a context. `options` may be NULL. -EINVAL, -ENOMEM. */

@@ -30,6 +30,13 @@ enum cdt_error {
     CDT_EDNSANSWER,      /* the name server's answer makes no sense */
     CDT_ENOSERVICE,      /* the scheme of a URI is no service that is known, or there is none */
     CDT_ENORULE,         /* no rule of the resolver is for this host */
+    CDT_ETLS,            /* the peer does not speak TLS, or breaks its rules */
+    CDT_ETLSALERT,       /* the peer ended TLS with an alert: it did not like something of ours */
+    CDT_ETLSTRUNC,       /* the stream ended without close_notify: data may be missing */
+    CDT_ETLSCERT,        /* the peer's certificate is not to be trusted */
+    CDT_ETLSNAME,        /* the peer's certificate is for other names */
+    CDT_ETLSNOCERT,      /* the peer has shown no certificate */
+    CDT_ETLSKEY,         /* a certificate or key of ours, or a list of anchors, cannot be used */
     CDT_ELAST            /* one past the last */
 };
 

@@ -37,6 +37,7 @@ extern "C" {
 
 struct cdt_flow;
 struct cdt_server;
+struct cdt_tls_config;
 
 /* ---- what you hear --------------------------------------------------------------------------- */
 
@@ -115,6 +116,10 @@ struct cdt_flow_options {
 
     /* Unix sockets: receive descriptors (cdt_flow_take_fds). Costs a read more per event. */
     bool receive_fds;
+
+    /* For TLS endpoints in cdt_connect() and cdt_serve(); NULL: the context's. Other calls do not
+     * look at it: cdt_tls_start(). */
+    struct cdt_tls_config *tls;
 };
 
 /* ---- making flows ---------------------------------------------------------------------------- */

@@ -34,8 +34,8 @@ struct cdt_service {
     bool tls;
 };
 
-/* The tag of a mode for TLS: which library is asked for. */
-enum cdt_tls_tag { CDT_TLS_ANY, CDT_TLS_NATIVE, CDT_TLS_OPENSSL };
+/* Which library speaks TLS: <conduit/tls.h>. A mode's tag asks for one: TLS, TLS_native, OpenSSL. */
+enum cdt_tls_backend { CDT_TLS_ANY, CDT_TLS_WOLFSSL, CDT_TLS_OPENSSL, CDT_TLS_NONE };
 
 /* A certificate chain and its key, in PEM files. */
 struct cdt_own_key {
@@ -45,13 +45,13 @@ struct cdt_own_key {
 
 /* How to connect: an endpoint of kind TCP, UNIX, VCHAN_*, or TLS over TCP. */
 struct cdt_client_mode {
-    enum cdt_tls_tag tls; /* of a TLS endpoint */
+    enum cdt_tls_backend tls; /* of a TLS endpoint */
     struct cdt_endp *endp;
 };
 
 /* How to serve. */
 struct cdt_server_mode {
-    enum cdt_tls_tag tls;
+    enum cdt_tls_backend tls;
     struct cdt_own_key key; /* of TLS over TCP */
     struct cdt_endp *endp;  /* HOST without a name (a port of every address), FD, UNIX, VCHAN_*,
                              * SYSTEMD ("Launchd"), or TLS over HOST */

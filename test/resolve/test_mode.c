@@ -351,9 +351,9 @@ static void test_print_and_read(void **state)
         if (value.what == SERVER)
             server.endp = random_endp(false);
         if (client.endp && client.endp->kind == CDT_ENDP_TLS)
-            client.tls = (enum cdt_tls_tag)number(3);
+            client.tls = (enum cdt_tls_backend)number(3);
         if (server.endp && server.endp->kind == CDT_ENDP_TLS) {
-            server.tls = (enum cdt_tls_tag)number(3);
+            server.tls = (enum cdt_tls_backend)number(3);
             server.key = key;
         }
         value.client = &client;
@@ -493,7 +493,7 @@ static void test_wrong_arguments(void **state)
     cdt_endp_tls("", client.endp, &server.endp);
     assert_int_equal(cdt_server_mode_format(&server, CDT_ENDP_HUMAN, text, sizeof text), -EINVAL);
     server.key = (struct cdt_own_key){"c", "k", false};
-    server.tls = (enum cdt_tls_tag)3;
+    server.tls = (enum cdt_tls_backend)3;
     assert_int_equal(cdt_server_mode_format(&server, CDT_ENDP_HUMAN, text, sizeof text), -EINVAL);
     cdt_endp_free(server.endp);
     assert_int_equal(cdt_client_mode_parse(NULL, &made, NULL), -EINVAL);
