@@ -39,7 +39,7 @@ int attempt_tcp(struct attempt *attempt)
 {
     struct cdt_flow *flow = race_flow(attempt->race);
     const struct cdt_flow_options *options = flow_options(flow);
-    const struct cdt_addr *to = &attempt->endp->addr;
+    const struct cdt_addr *to = &attempt->base->addr;
     if (!tcp_is_ip(to))
         return -EINVAL;
     attempt->addr = *to;
@@ -88,7 +88,7 @@ static void on_retry(struct cdt_timer *timer)
 int attempt_unix(struct attempt *attempt)
 {
     const bool takes_fds = flow_options(race_flow(attempt->race))->receive_fds;
-    const int status = context_unix_addr(attempt->endp, &attempt->addr, &attempt->why);
+    const int status = context_unix_addr(attempt->base, &attempt->addr, &attempt->why);
     if (status)
         return status;
     attempt->carrier.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -79,6 +79,25 @@ int cdt_connect_endps(struct cdt_context *context, const struct cdt_endp *const 
     return status ? status : connect_list(context, endps, count, options, handler, flow);
 }
 
+int cdt_connect_mode(struct cdt_context *context, const struct cdt_client_mode *mode,
+                     const struct cdt_flow_options *options, const struct cdt_handler *handler,
+                     struct cdt_flow **flow)
+{
+    const struct cdt_endp *endp = mode ? mode->endp : NULL;
+    int status = begin(context, endp, handler, flow);
+    if (status)
+        return status;
+    struct race *race = race_new(1);
+    status = race ? race_add(race, endp) : -ENOMEM;
+    if (status == 0) {
+        race_set_backend(race, mode->tls);
+        status = race_run(race, context, options, handler, flow);
+    } else if (race) {
+        race_free(race);
+    }
+    return context_fail(context, status, NULL);
+}
+
 int cdt_connect(struct cdt_context *context, const char *text,
                 const struct cdt_flow_options *options, const struct cdt_handler *handler,
                 struct cdt_flow **flow)

@@ -28,6 +28,7 @@ static void forget_reactor(struct reactor_room *room)
 {
     struct cdt_context *context = cdt_container_of(room, struct cdt_context, room);
     free_resolver(context);
+    context_tls_end(context);
     reactor_remove_room(context->reactor, room);
     context->reactor = NULL;
 }
@@ -56,8 +57,11 @@ int cdt_context_new(struct cdt_reactor *reactor, const struct cdt_context_option
     new->attempt_delay = attempt_delay(mine.attempt_delay);
     new->resolver = mine.resolver;
     list_init(&new->races);
-    const int status = cdt_limit_new(reactor, mine.max_active, &new->limit);
+    int status = context_tls_begin(new, &mine);
+    if (status == 0)
+        status = cdt_limit_new(reactor, mine.max_active, &new->limit);
     if (status) {
+        context_tls_end(new);
         mem_free(new);
         return status;
     }
@@ -93,6 +97,7 @@ int cdt_context_free(struct cdt_context *context)
         return status;
     race_cancel_all(context);
     free_resolver(context);
+    context_tls_end(context);
     if (context->reactor)
         reactor_remove_room(context->reactor, &context->room);
     mem_free(context);

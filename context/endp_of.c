@@ -11,8 +11,9 @@ int cdt_flow_endp(const struct cdt_flow *flow, bool peer, struct cdt_endp **endp
     const int status = peer ? cdt_flow_dst(flow, &addr) : cdt_flow_src(flow, &addr);
     if (status)
         return status;
-    return addr.length ? cdt_endp_of_addr(&addr, endp)
-                       : cdt_endp_unknown(cdt_flow_carrier(flow), endp);
+    const int made = addr.length ? cdt_endp_of_addr(&addr, endp)
+                                 : cdt_endp_unknown(cdt_flow_carrier(flow), endp);
+    return made ? made : context_wrap_flow(flow->top, endp);
 }
 
 int cdt_server_endp(const struct cdt_server *server, struct cdt_endp **endp)
@@ -20,6 +21,8 @@ int cdt_server_endp(const struct cdt_server *server, struct cdt_endp **endp)
     struct cdt_addr addr;
     if (!server || !endp)
         return -EINVAL;
-    const int status = cdt_server_address(server, &addr);
-    return status ? status : cdt_endp_of_addr(&addr, endp);
+    int status = cdt_server_address(server, &addr);
+    if (status == 0)
+        status = cdt_endp_of_addr(&addr, endp);
+    return status ? status : context_wrap_server(server, endp);
 }

@@ -59,7 +59,7 @@ int cdt_context_format(const struct cdt_context *context, enum cdt_endp_form for
     if (!context || !writer_begin(&writer, form, text, size))
         return -EINVAL;
     const struct cdt_addr *source = &context->flow.source;
-    const struct cdt_own_key no_key = {0};
+    const struct cdt_own_key no_key = {0}, *key = context->own_key;
     char memory[CDT_ADDR_TEXT], address[CDT_ADDR_TEXT + 32] = "";
     if (source->length)
         snprintf(address, sizeof address, "ADDR_INET(%s,%u)", endp_ip(source, memory),
@@ -69,7 +69,7 @@ int cdt_context_format(const struct cdt_context *context, enum cdt_endp_form for
     if (source->length)
         put_atom(&writer, slice_of(address));
     put_close(&writer);
-    put_own_key(&writer, &no_key);
+    put_own_key(&writer, key ? key : &no_key);
     put_close(&writer);
     return writer_end(&writer);
 }

@@ -18,6 +18,11 @@ struct cdt_context {
     uint64_t attempt_delay;
     struct cdt_resolver *resolver; /* NULL: not needed yet */
     bool resolver_is_own;
+    struct cdt_tls_config *tls[2]; /* by role; NULL: not needed yet */
+    enum cdt_tls_backend tls_backend;
+    struct cdt_own_key *own_key; /* NULL: none */
+    cdt_tls_password_fn *password;
+    void *password_arg;
     struct list races; /* those that go on */
     char error[256];
 };
@@ -40,9 +45,9 @@ int context_inherited(const char *name);
 struct attempt {
     struct race *race;
     struct attempt *next;
-    const struct cdt_endp *endp;
-    struct cdt_addr addr;              /* of sockets; length 0: none */
-    const struct cdt_carrier_ops *ops; /* of the carrier; NULL: there is none, now or any more */
+    const struct cdt_endp *endp, *base; /* `base`: below all TLS */
+    struct cdt_addr addr;               /* of sockets; length 0: none */
+    const struct cdt_carrier_ops *ops;  /* of the carrier; NULL: there is none, now or any more */
     struct cdt_carrier carrier;
     int status;      /* why it failed */
     const char *why; /* the sentence for it; NULL: the status' own */
@@ -56,7 +61,7 @@ struct attempt {
  * sentence in `why`. Once `ops` is set the carrier is closed by it. One that goes on calls
  * race_answer() later. */
 typedef int attempt_fn(struct attempt *attempt);
-attempt_fn attempt_tcp, attempt_unix, attempt_unknown;
+attempt_fn attempt_tcp, attempt_unix, attempt_unknown, attempt_tls;
 
 /* Closes its carrier, if there is one, without a trace. */
 void attempt_close(struct attempt *attempt);
@@ -80,6 +85,9 @@ cdt_resolved_fn race_resolved;
 /* Makes the flow, and begins. The race is freed if that fails. `options` NULL: the context's. */
 int race_run(struct race *race, struct cdt_context *context, const struct cdt_flow_options *options,
              const struct cdt_handler *handler, struct cdt_flow **flow);
+
+/* The backend of the race's TLS; ANY: the context's. */
+void race_set_backend(struct race *race, enum cdt_tls_backend backend);
 
 /* What became of an attempt that went on, as of attempt_fn. */
 void race_answer(struct attempt *attempt, int status);
@@ -111,6 +119,26 @@ static inline const struct context_row *context_row(const struct cdt_endp *endp)
 {
     return endp && (unsigned)endp->kind < CDT_ENDP_KINDS ? &context_rows[endp->kind] : NULL;
 }
+
+/* ---- tls.c ----------------------------------------------------------------------------------- */
+
+/* What the context's options say of TLS: 0, -EINVAL, -ENOMEM. */
+int context_tls_begin(struct cdt_context *context, const struct cdt_context_options *options);
+void context_tls_end(struct cdt_context *context);
+
+/* A reference to the configuration of connections: `wanted`, or the context's. */
+int context_tls_client(struct cdt_context *context, struct cdt_tls_config *wanted,
+                       enum cdt_tls_backend backend, struct cdt_tls_config **config,
+                       struct cdt_text_error *error);
+
+int tls_listen(struct cdt_context *context, const struct cdt_endp *endp,
+               const struct cdt_server_options *options, const struct cdt_handler *handler,
+               struct cdt_server **server);
+
+/* The endpoint with the TLS of a flow, from this layer down, or of a server, around it. It is freed
+ * if that fails. */
+int context_wrap_flow(const struct cdt_layer *layer, struct cdt_endp **endp);
+int context_wrap_server(const struct cdt_server *server, struct cdt_endp **endp);
 
 /* The address of a Unix endpoint: 0, or -EINVAL or -ENAMETOOLONG with a sentence. */
 int context_unix_addr(const struct cdt_endp *endp, struct cdt_addr *addr, const char **why);

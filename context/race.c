@@ -1,6 +1,7 @@
 /* Connecting: attempts for the endpoints of a list, one after the other or side by side, until one
  * is connected (Happy Eyeballs version 2, RFC 8305). */
 #include "context/race.h"
+#include "tls/config.h"
 
 struct cdt_flow *race_flow(const struct race *race)
 {
@@ -26,6 +27,11 @@ struct race *race_new(size_t slots)
     race->slots = slots;
     race->timer.fn = on_delay;
     return race;
+}
+
+void race_set_backend(struct race *race, enum cdt_tls_backend backend)
+{
+    race->tls_backend = backend;
 }
 
 /* This host over one family. */
@@ -71,6 +77,8 @@ void race_free(struct race *race)
     }
     for (size_t i = 0; i < race->count; i++)
         cdt_endp_free(race->own[i]);
+    tls_config_put(race->tls_wanted);
+    tls_config_put(race->tls);
     mem_free(race->text);
     mem_free(race);
 }
@@ -162,6 +170,7 @@ static struct attempt *attempt_new(struct race *race, const struct cdt_endp *end
         return NULL;
     attempt->race = race;
     attempt->endp = endp;
+    attempt->base = cdt_endp_base(endp);
     attempt->carrier.fd = -1;
     *race->attempt_end = race->last = attempt;
     race->attempt_end = &attempt->next;
@@ -178,8 +187,8 @@ static int start(struct attempt *attempt)
     return -EPROTONOSUPPORT;
 }
 
-/* The flow goes on with the carrier of this attempt, and the race is over: 0, or why it cannot.
- * (Layers that an endpoint asks for are pushed here.) */
+/* The flow goes on with the carrier of this attempt, and gets the layers that the endpoint asks for;
+ * the race is over: 0, or why the carrier cannot be used. */
 static int win(struct attempt *attempt)
 {
     struct race *race = attempt->race;
@@ -189,6 +198,10 @@ static int win(struct attempt *attempt)
     if (status)
         return status;
     attempt->ops = NULL;
+    unsigned depth = 0;
+    const int pushed = race_push_tls(race, attempt->endp, &depth);
+    if (pushed)
+        flow_end(race->flow, pushed, NULL);
     race_free(race);
     return 0;
 }

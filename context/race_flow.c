@@ -1,6 +1,7 @@
 /* The flow of a race: it has a carrier of the race's own, so that it times out, is aborted and
  * closed as any, until the winner's takes its place. */
 #include "context/race.h"
+#include "tls/config.h"
 
 static struct race *race_of(const struct cdt_carrier *carrier)
 {
@@ -67,8 +68,15 @@ int race_run(struct race *race, struct cdt_context *context, const struct cdt_fl
              const struct cdt_handler *handler, struct cdt_flow **flow)
 {
     const struct cdt_carrier carrier = {.context = race, .fd = -1};
-    const int status = cdt_carrier_flow(context->reactor, &race_ops, &carrier, true,
-                                        options ? options : &context->flow, handler, &race->flow);
+    struct cdt_flow_options mine;
+    int status = options_copy(&mine, sizeof mine, options ? options : &context->flow) ? 0 : -EINVAL;
+    race->context = context;
+    if (status == 0 && mine.tls)
+        race->tls_wanted = tls_config_get(mine.tls);
+    mine.tls = NULL;
+    if (status == 0)
+        status = cdt_carrier_flow(context->reactor, &race_ops, &carrier, true, &mine, handler,
+                                  &race->flow);
     if (status) {
         race_free(race);
         return status;

@@ -23,12 +23,13 @@ int cdt_serve_endp(struct cdt_context *context, const struct cdt_endp *endp,
 {
     const struct context_row *row = context_row(endp);
     struct cdt_server_options mine;
+    struct cdt_flow_options flow;
     if (!context)
         return -EINVAL;
-    if (!row || !handler || !server || !options_copy(&mine, sizeof mine, options))
+    if (!row || !handler || !server || !options_copy(&mine, sizeof mine, options) ||
+        !options_copy(&flow, sizeof flow, mine.flow ? mine.flow : &context->flow))
         return context_fail(context, -EINVAL, NULL);
-    if (!mine.flow)
-        mine.flow = &context->flow;
+    mine.flow = &flow;
     if (add_limit(context, &mine) != 0)
         return context_fail(context, -EINVAL, "no place for the context's limit");
     if (!row->listen)

@@ -194,7 +194,9 @@ static void begin_flow(struct cdt_server *server, struct cdt_flow *flow,
 {
     int status = 0;
 
-    if (server->options.on_accept) {
+    if (server->stack.push)
+        status = server->stack.push(server->stack.context, flow);
+    if (status == 0 && server->options.on_accept) {
         flow_enter_callback(server->hub);
         status = server->options.on_accept(server, flow);
         flow_leave_callback(server->hub);

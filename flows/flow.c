@@ -342,7 +342,7 @@ void flow_end(struct cdt_flow *flow, int status, const char *text)
 static void close_carrier(struct cdt_flow *flow)
 {
     enum cdt_close_how how = CDT_CLOSE_ORDERLY;
-    if (flow->status || (flow->flags & FLOW_RESET))
+    if ((flow->status && !(flow->flags & FLOW_PARTING)) || (flow->flags & FLOW_RESET))
         how = CDT_CLOSE_RESET;
     if (flow->flags & FLOW_DETACHED)
         how = CDT_CLOSE_KEEP;

@@ -168,7 +168,8 @@ enum {
     FLOW_QUEUED = 1 << 23,
     FLOW_NO_READER = 1 << 24, /* the handler has no on_read */
     FLOW_ARMED = 1 << 26,     /* the descriptor is registered for writing too */
-    FLOW_SPLICED = 1 << 25    /* what it reads goes through a pipe: flows/splice.c */
+    FLOW_SPLICED = 1 << 25,   /* what it reads goes through a pipe: flows/splice.c */
+    FLOW_PARTING = 1 << 27    /* a layer failed, and has said so to its peer: no reset */
 };
 
 /* One allocation: the flow, and the user's area behind it. */
@@ -222,8 +223,14 @@ struct cdt_layer {
     struct cdt_layer *below;
     unsigned depth; /* 1: right above the carrier */
     bool started, open;
+    bool drained;            /* its last read found nothing more below: it need not be asked again */
+    uint8_t claim;           /* CLAIM_...: its place among the server's handshakes */
     struct flow_stash stash; /* what it gave and nobody has taken */
+    struct list place;       /* in the gate's line, or among the holders */
+    uint64_t since;          /* when it got its place */
 };
+
+enum { CLAIM_NONE, CLAIM_WAITS, CLAIM_HELD };
 
 /* What a user handed over can be used. */
 bool flow_handler_valid(const struct cdt_handler *handler);
@@ -436,6 +443,10 @@ void layer_stash(struct cdt_flow *flow);
 bool layer_stashed(const struct cdt_flow *flow, unsigned depth);
 /* Puts bytes before what `depth` gives next. 0 or -ENOMEM. */
 int layer_put_back(struct cdt_flow *flow, unsigned depth, const void *data, size_t length);
+/* Puts a layer into a flow that is connecting, at this depth: those that are there move up. What was
+ * written so far goes through all layers. -EINVAL, -ENOMEM. */
+int layer_insert(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context,
+                 unsigned depth);
 /* Starts or continues the handshakes; true: the flow was opened just now. */
 bool layer_handshake(struct cdt_flow *flow);
 void layer_free_all(struct cdt_flow *flow);
@@ -444,6 +455,9 @@ static inline unsigned flow_depth(const struct cdt_flow *flow)
 {
     return flow->top ? flow->top->depth : 0;
 }
+
+/* gate.c: the layer's handshake is over, or the layer. */
+void gate_leave(struct cdt_layer *layer);
 
 /* ---- timeouts.c ------------------------------------------------------------------------------ */
 

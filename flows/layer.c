@@ -24,9 +24,10 @@ static struct flow_stash *stash_at(const struct cdt_flow *flow, unsigned depth)
     return flow->extra ? &flow->extra->stash : NULL;
 }
 
-static void view_clear(struct flow_view *view)
+static inline void view_clear(struct flow_view *view)
 {
-    mem_free(view->owned);
+    if (view->owned)
+        mem_free(view->owned);
     view->owned = NULL;
     view->length = 0;
 }
@@ -70,9 +71,15 @@ bool layer_stashed(const struct cdt_flow *flow, unsigned depth)
 
 void layer_stash(struct cdt_flow *flow)
 {
+    const bool stashed = flow->flags & FLOW_STASHED;
+    const unsigned top = flow_depth(flow);
+    struct flow_view *view = flow->config->hub->view;
     flow->flags &= ~(uint32_t)FLOW_STASHED;
-    for (unsigned depth = 0; depth <= flow_depth(flow); depth++) {
-        struct flow_view *view = &flow->config->hub->view[depth];
+    for (unsigned depth = 0; depth <= top; depth++, view++) {
+        if (!view->length && !stashed) {
+            view_clear(view);
+            continue;
+        }
         if (flow->state != CDT_CLOSED && view->length && stash_view(flow, depth, view))
             flow_end(flow, -ENOMEM, NULL);
         view_clear(view);
@@ -98,6 +105,9 @@ static ssize_t fill_from_carrier(struct cdt_flow *flow, uint8_t *memory)
         flow->flags |= FLOW_CARRIER_EOF;
     } else if (n == -EAGAIN) {
         flow->flags &= ~(uint32_t)FLOW_READABLE;
+    } else if (n == -EINTR && flow->top) { /* nothing for layers to know */
+        flow_schedule(flow);
+        n = -EAGAIN;
     }
     return n;
 }
@@ -108,7 +118,7 @@ ssize_t layer_fill(struct cdt_flow *flow, unsigned depth)
     if (view->length)
         return (ssize_t)view->length;
     view_clear(view);
-    if (layer_stashed(flow, depth)) {
+    if ((flow->flags & FLOW_STASHED) && layer_stashed(flow, depth)) {
         struct flow_stash *stash = stash_at(flow, depth);
         view->owned = stash->memory;
         view->at = stash->at;
@@ -118,7 +128,7 @@ ssize_t layer_fill(struct cdt_flow *flow, unsigned depth)
     }
     if (!view->memory && !(view->memory = mem_alloc(FLOW_READ_SIZE)))
         return -ENOMEM;
-    struct cdt_layer *layer = layer_at(flow, depth);
+    struct cdt_layer *layer = depth ? layer_at(flow, depth) : NULL;
     ssize_t n = layer ? layer->ops->read(layer, view->memory, FLOW_READ_SIZE)
                       : fill_from_carrier(flow, view->memory);
     if (n > 0) {
@@ -147,6 +157,8 @@ static int open_layer(struct cdt_layer *layer)
         result = layer->ops->handshake(layer);
     }
     layer->open = result == 0;
+    if (layer->open)
+        gate_leave(layer);
     return result;
 }
 
@@ -161,41 +173,54 @@ bool layer_handshake(struct cdt_flow *flow)
     }
     if (result == -EAGAIN)
         return false;
-    if (result)
+    if (result) {
+        flow->flags |= FLOW_PARTING;
         flow_end(flow, result, NULL);
-    else
+    } else {
         flow_opened(flow);
+    }
     return result == 0;
 }
 
 /* ---- public ---------------------------------------------------------------------------------- */
 
-int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context)
+static int check_push(const struct cdt_flow *flow, const struct cdt_layer_ops *ops)
 {
     if (!flow_usable(flow) || !ops || ops->size < sizeof *ops || !ops->read || !ops->write ||
-        !ops->free)
-        return -EINVAL;
-    if (flow_depth(flow) == FLOW_MAX_LAYERS)
+        !ops->free || flow_depth(flow) == FLOW_MAX_LAYERS)
         return -EINVAL;
     if (flow->state > CDT_OPEN || (flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED)))
         return -EPIPE;
-    if (flow->extra && flow->extra->relay)
-        return -EALREADY;
+    return flow->extra && flow->extra->relay ? -EALREADY : 0;
+}
+
+static int link_layer(struct cdt_flow *flow, struct cdt_layer **place,
+                      const struct cdt_layer_ops *ops, void *context)
+{
     struct cdt_layer *layer = mem_zalloc(sizeof *layer);
     if (!layer)
         return -ENOMEM;
-    cdt_flow_flush(flow); /* what was written before goes below */
-    if (flow->state == CDT_CLOSED) {
-        mem_free(layer);
-        return -EPIPE;
-    }
     *layer = (struct cdt_layer){.ops = ops,
                                 .context = context,
                                 .flow = flow,
-                                .below = flow->top,
-                                .depth = flow_depth(flow) + 1};
-    flow->top = layer;
+                                .below = *place,
+                                .depth = *place ? (*place)->depth + 1 : 1};
+    *place = layer;
     flow->flags |= FLOW_LAYERED;
+    return 0;
+}
+
+int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context)
+{
+    int status = check_push(flow, ops);
+    if (status)
+        return status;
+    cdt_flow_flush(flow); /* what was written before goes below */
+    if (flow->state == CDT_CLOSED)
+        return -EPIPE;
+    status = link_layer(flow, &flow->top, ops, context);
+    if (status)
+        return status;
     if (flow->state == CDT_OPEN) /* a handshake begins; else the deadline stays */
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
     if (flow_change(flow, FLOW_EV_PUSH))
@@ -204,10 +229,49 @@ int cdt_flow_push(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *
     return 0;
 }
 
+/* What was written so far waits until the layers are open: nothing may pass below the new one. */
+static int hold_queue(struct cdt_flow *flow)
+{
+    struct flow_extra *extra = flow_extra(flow);
+    if (!extra)
+        return -ENOMEM;
+    if (!flow->tail)
+        return 0;
+    if (extra->early) { /* both are circular: the queue's head follows the last one */
+        struct flow_segment *head = flow->tail->next;
+        flow->tail->next = extra->early->next;
+        extra->early->next = head;
+    } else {
+        extra->early = flow->tail;
+    }
+    extra->early_bytes += flow->queued;
+    flow->tail = NULL;
+    flow->queued = 0;
+    flow->flags &= ~(uint32_t)FLOW_QUEUED;
+    return 0;
+}
+
+int layer_insert(struct cdt_flow *flow, const struct cdt_layer_ops *ops, void *context,
+                 unsigned depth)
+{
+    struct cdt_layer **place = &flow->top;
+    if (flow_depth(flow) == FLOW_MAX_LAYERS || flow->state != CDT_CONNECTING)
+        return -EINVAL;
+    if (flow->config->hub->cork.flow == flow)
+        cork_flush(flow->config->hub);
+    const int status = hold_queue(flow);
+    if (status)
+        return status;
+    for (; *place && (*place)->depth >= depth; place = &(*place)->below)
+        (*place)->depth++;
+    return link_layer(flow, place, ops, context);
+}
+
 void layer_free_all(struct cdt_flow *flow)
 {
     while (flow->top) {
         struct cdt_layer *layer = flow->top;
+        gate_leave(layer);
         layer->ops->free(layer);
         flow->top = layer->below;
         mem_free(layer->stash.memory);
@@ -249,6 +313,9 @@ int cdt_layer_write(struct cdt_layer *layer, const struct iovec *parts, int coun
 {
     struct iovec piece[FLOW_IOV];
     int used = 0, result = 0;
+    if (count == 1 && parts->iov_len)
+        return layer->below ? layer->below->ops->write(layer->below, parts, 1)
+                            : flow_output(layer->flow, parts, 1);
     for (int i = 0; i < count && result == 0; i++) {
         if (parts[i].iov_len)
             piece[used++] = parts[i];

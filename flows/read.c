@@ -98,7 +98,8 @@ static void no_bytes(struct cdt_flow *flow, ssize_t result)
     } else if (result == -EINTR) {
         flow_schedule(flow);
     } else if (result == -EAGAIN) {
-        flow->flags &= ~(uint32_t)FLOW_READABLE;
+        if (!(flow->flags & FLOW_LAYERED)) /* else who asked the carrier has done so */
+            flow->flags &= ~(uint32_t)FLOW_READABLE;
         if (flow->flags & FLOW_BROKEN)
             flow_end(flow, flow->status, NULL);
     } else if (flow->flags & FLOW_BROKEN) {
@@ -187,14 +188,21 @@ static void read_layered(struct cdt_flow *flow)
             continue; /* it has not looked for more */
         if (n <= 0) {
             drained = true;
+            if (n < 0 && n != -EAGAIN && flow->top)
+                flow->flags |= FLOW_PARTING;
             no_bytes(flow, n);
             break;
         }
         struct flow_view *view = &hub->view[depth];
         view->length = 0;
         deliver(flow, view->at, (size_t)n);
-        if (layer_stashed(flow, depth)) { /* handed back: in a later turn */
+        if ((flow->flags & FLOW_STASHED) &&
+            layer_stashed(flow, depth)) { /* handed back: in a later turn */
             flow_schedule(flow);
+            break;
+        }
+        if (flow->top && flow->top->drained && !(flow->flags & (FLOW_READABLE | FLOW_BROKEN))) {
+            drained = true;
             break;
         }
     }

@@ -100,6 +100,7 @@ int server_new(struct cdt_reactor *reactor, const struct cdt_server_options *opt
         return error;
     }
     server->config->traffic = &server->traffic;
+    gate_init(&server->gate, reactor, server->options.max_handshakes);
     prepare_limits(server);
     list_append(&hub->servers, &server->link);
     *result = server;
@@ -226,6 +227,9 @@ static void finish(struct cdt_server *server)
     if (server->options.on_stopped)
         server->options.on_stopped(server);
     cdt_defer_cancel(&server->deferred);
+    gate_fini(&server->gate);
+    if (server->stack.free)
+        server->stack.free(server->stack.context);
     flow_config_put(server->config);
     mem_free(server);
 }

@@ -44,7 +44,31 @@ void line_leave(struct cdt_server *server);
 /* The first in line, NULL if nobody waits. */
 struct cdt_server *line_first(const struct cdt_limit *line);
 
+/* ---- handshakes in progress: gate.c ---------------------------------------------------------- */
+
+struct flow_gate {
+    struct cdt_reactor *reactor;
+    unsigned max, active;
+    unsigned begun;      /* in this turn */
+    uint64_t waited;     /* handshakes that had to wait */
+    struct list line;    /* layers by `place` */
+    struct list holders; /* the one that began first comes first */
+    struct cdt_deferred next_turn;
+    struct cdt_timer patience;
+};
+
+void gate_init(struct flow_gate *gate, struct cdt_reactor *reactor, unsigned max);
+void gate_fini(struct flow_gate *gate);
+
 /* ---- the server ------------------------------------------------------------------------------ */
+
+/* Layers that each accepted flow gets, before on_accept: `push` gives 0 or a negative code, which
+ * refuses. `free` is called after on_stopped. */
+struct server_stack {
+    int (*push)(void *context, struct cdt_flow *flow);
+    void (*free)(void *context);
+    void *context;
+};
 
 enum {
     SERVER_LIMITS = CDT_MAX_LIMITS + 1, /* the shared ones and its own */
@@ -107,6 +131,9 @@ struct cdt_server {
     uint64_t shed_window;  /* when shedding was last allowed anew */
     unsigned shed_left;
     uint64_t next_report[REPORTS];
+
+    struct flow_gate gate;
+    struct server_stack stack;
 
     unsigned work;
     struct cdt_deferred deferred;

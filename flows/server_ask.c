@@ -75,6 +75,8 @@ int cdt_server_counters(const struct cdt_server *server, struct cdt_server_count
     counters->bytes_in = server->traffic.in;
     counters->bytes_out = server->traffic.out;
     counters->backlog = server->backlog;
+    counters->handshakes = server->gate.active;
+    counters->handshakes_waited = server->gate.waited;
     if (!server->finished) {
         counters->max_active = server->own.max;
         counters->peak = server->own.peak;

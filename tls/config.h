@@ -3,6 +3,7 @@
 #ifndef TLS_CONFIG_H
 #define TLS_CONFIG_H
 
+#include "reactor/internal.h"
 #include "tls/connection.h"
 #include "tls/sessions.h"
 #include "tls/tickets.h"
@@ -26,7 +27,9 @@ struct cdt_tls_config {
     struct cdt_reactor *reactor; /* NULL once it was freed */
     const struct tls_backend *backend;
     enum cdt_tls_backend backend_id;
-    struct cdt_tls_options options; /* copied deeply; paths as they were given */
+    struct cdt_tls_options options; /* copied deeply; paths as they were given. What was left to us
+                                     * is decided: no DEFAULT, no 0; but with a native context
+                                     * `verify` and `min_version` stay as they were: it decides */
     uint8_t *alpn;                  /* wire form; NULL: none */
     size_t alpn_length;
     bool pins_only; /* no anchors at all: the pin decides */
@@ -34,6 +37,11 @@ struct cdt_tls_config {
     struct tls_tickets *tickets;  /* NULL: off */
     struct tls_sessions sessions; /* a client's */
     struct cdt_tls_counters counters;
+    unsigned generation; /* one more by each reload: sessions of connections that began before
+                          * it are not to be kept */
+    struct reactor_room room;
+    struct cdt_tls_config *others[CDT_TLS_NONE]; /* of tls_config_with(), by backend; they are
+                                                  * reloaded and counted with this one */
 };
 
 struct cdt_tls_config *tls_config_get(struct cdt_tls_config *config); /* one reference more */
@@ -54,14 +62,28 @@ int tls_config_with(struct cdt_tls_config *config, enum cdt_tls_backend backend,
 __attribute__((format(printf, 3, 4))) int tls_why(struct cdt_text_error *error, int code,
                                                   const char *format, ...);
 
-/* load.c: a regular file as a text, at most 4 MiB. 0; errors of open and read; -EFBIG; -EISDIR... */
+/* backends.c: a CONDUIT_TLS that cannot be followed is told to the log, once in the process. */
+void tls_backend_warn(struct cdt_reactor *reactor);
+
+/* keylog.c: whether secrets are wanted: $SSLKEYLOGFILE, which is opened by the first call. If it
+ * cannot be, the log is told, once. */
+bool tls_key_log_wanted(struct cdt_reactor *reactor);
+
+/* load.c: a regular file as a text, at most 4 MiB. 0; errors of open and read; -EFBIG; -EISDIR;
+ * -EINVAL: it is none. */
 int tls_load_file(const char *path, struct tls_blob *blob, struct cdt_text_error *error);
 /* All files of a folder that hold certificates, appended to a list (mem_realloc). */
 int tls_load_folder(const char *path, struct tls_blob **blobs, size_t *count,
                     struct cdt_text_error *error);
 /* The system's anchors, appended; -CDT_ETLSKEY if there are none. */
 int tls_load_system(struct tls_blob **blobs, size_t *count, struct cdt_text_error *error);
+/* A copy of a text, under a name for errors; 0 or -ENOMEM. */
+int tls_load_text(const char *text, const char *source, struct tls_blob *blob);
+/* Appends a blob to a list, which owns it then: 0, or -ENOMEM, and it is freed. */
+int tls_blob_append(struct tls_blob *blob, struct tls_blob **blobs, size_t *count);
+/* Blobs own their texts, which are wiped, and sources. */
 void tls_blob_fini(struct tls_blob *blob);
+void tls_blobs_free(struct tls_blob *blobs, size_t count);
 
 /* The next PEM block of a text from *at: its bounds, from -----BEGIN to the end of -----END, and
  * *at behind it. False: there is none. `label` ("CERTIFICATE") NULL: any. */

@@ -27,6 +27,7 @@ struct tls_connection {
     char *why;                    /* the sentence for `failed`; NULL: the code's own */
     int failed;                   /* the first code given to tls_fail() */
     enum cdt_tls_role role;
+    unsigned generation; /* client: of the configuration, when tls_take_session() was called */
     bool name_is_address;
 };
 

@@ -3,6 +3,7 @@
  * malformed on the way, or in any of its names, is for nobody. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <idn2.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,6 +186,64 @@ static int read_host(const char *host, uint8_t ip[V6_LENGTH], struct tls_san *wa
     if (count_labels(wanted->bytes, length) == 0 || ends_in_number(wanted->bytes, length))
         return -EINVAL;
     return 0;
+}
+
+static bool is_ascii(const char *text)
+{
+    while (*text && (uint8_t)*text < 0x80)
+        text++;
+    return !*text;
+}
+
+/* The A-labels of a name; its result is to be freed with idn2_free(). */
+static int encode(const char *host, char **ascii)
+{
+    uint8_t *encoded = NULL;
+    const int code =
+        idn2_lookup_u8((const uint8_t *)host, &encoded, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    *ascii = (char *)encoded;
+    return code == IDN2_OK ? 0 : code == IDN2_MALLOC ? -ENOMEM : -EINVAL;
+}
+
+static int read_name(const char *host, char name[TLS_HOST], bool *is_address)
+{
+    uint8_t ip[V6_LENGTH];
+    struct tls_san wanted;
+    const char *scope = strchr(host, '%');
+    if (scope && strnlen(host, TLS_HOST) < TLS_HOST) { /* of an IPv6 address, perhaps in brackets */
+        char plain[TLS_HOST];
+        const bool in_brackets = host[0] == '[';
+        const size_t length = (size_t)(scope - host) - in_brackets;
+        memcpy(plain, host + in_brackets, length);
+        plain[length] = 0;
+        return strchr(plain, ':') && !strchr(plain, '%') ? read_name(plain, name, is_address)
+                                                         : -EINVAL;
+    }
+    if (read_host(host, ip, &wanted) != 0)
+        return -EINVAL;
+    *is_address = wanted.kind == TLS_SAN_IP;
+    if (*is_address) {
+        inet_ntop(wanted.length == V4_LENGTH ? AF_INET : AF_INET6, ip, name, TLS_HOST);
+        return 0;
+    }
+    for (size_t i = 0; i < wanted.length; i++)
+        name[i] = (char)small(wanted.bytes[i]);
+    name[wanted.length] = 0;
+    return 0;
+}
+
+int tls_host_read(const char *host, char name[TLS_HOST], bool *is_address)
+{
+    char *ascii;
+    if (is_ascii(host))
+        return read_name(host, name, is_address);
+    if (strnlen(host, 4 * TLS_HOST) == (size_t)4 * TLS_HOST)
+        return -EINVAL;
+    int status = encode(host, &ascii);
+    if (status == 0)
+        status = read_name(ascii, name, is_address);
+    idn2_free(ascii);
+    return status;
 }
 
 /* A DNS name of a certificate and a good name of a host. */

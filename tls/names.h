@@ -33,6 +33,13 @@ int tls_sans_next(struct tls_sans *sans, struct tls_san *san);
  * `host` is neither. */
 int tls_names_check(const uint8_t *certificate, size_t length, const char *host);
 
+enum { TLS_HOST = 256 }; /* a host name with its 0 */
+
+/* What a host is called, for SNI and for keeping: DNS names in small letters without trailing dot,
+ * names beyond ASCII as A-labels (IDNA 2008), addresses without brackets and scope. 0, -ENOMEM, or
+ * -EINVAL: it is neither. */
+int tls_host_read(const char *host, char name[TLS_HOST], bool *is_address);
+
 /* One DNS name of a certificate against a host name: as above. */
 bool tls_names_match(const uint8_t *pattern, size_t length, const char *host);
 

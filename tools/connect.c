@@ -53,6 +53,7 @@ static void on_open(struct cdt_flow *flow)
     cdt_flow_dst(flow, &addr);
     tell(connection.settings, "%s: connected to %s", connection.target.text,
          cdt_addr_format(&addr, peer));
+    tls_tell(connection.settings, connection.target.text, flow);
     int status =
         stdio_flow(connection.session.reactor, &local_handler, on_local_failure, &connection.local);
     if (status) {
@@ -113,7 +114,9 @@ int connect_run(struct settings *settings)
         return status;
     status = session_begin(settings, &connection.session);
     if (status == 0) {
-        status = run();
+        status = tls_for_connecting(&connection.session, connection.target.endp);
+        if (status == 0)
+            status = run();
         session_end(&connection.session);
     }
     target_free(&connection.target);

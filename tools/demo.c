@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/tool.h"
+#include "tools/demo.h"
 
 enum {
     CLIENTS = 32,
@@ -26,6 +26,8 @@ struct lane {
     const char *name;
     const char *address; /* what the carrier is told to listen on; NULL: a pair in memory */
     const char *missing; /* why there is none here */
+    enum cdt_tls_backend backend; /* of TLS; ANY: none */
+    struct cdt_tls_config *server, *client;
     uint64_t connections, round_trips, bytes, errors, throttled;
     unsigned peak;
     uint64_t started, elapsed;
@@ -45,7 +47,7 @@ static struct demo {
     struct cdt_timer clock, progress;
     struct cdt_deferred next;
     struct cdt_signal term, interrupt, hangup, user;
-    char folder[64], path[96], abstract[64];
+    char folder[64], path[96], abstract[64], secret[104];
 } demo;
 
 /* Messages are pieces of this. */
@@ -211,7 +213,8 @@ static void on_stopped(struct cdt_server *server)
 
 static void start_client(void)
 {
-    const struct cdt_flow_options options = {.size = sizeof options, .lifetime = 20 * CDT_SECOND};
+    const struct cdt_flow_options options = {
+        .size = sizeof options, .lifetime = 20 * CDT_SECOND, .tls = demo.lane->client};
     struct cdt_flow *flow, *other;
     int status;
     if (demo.lane->address)
@@ -262,26 +265,45 @@ static void lane_wind_up(void)
     }
 }
 
-static void lane_listen(struct lane *lane)
+/* The certificates of a lane with TLS. */
+static int lane_prepare(struct lane *lane)
 {
+    struct cdt_text_error error = {0};
+    if (lane->backend == CDT_TLS_ANY)
+        return 0;
+    const int status = demo_tls(demo.reactor, lane->backend, &lane->server, &lane->client, &error);
+    if (status)
+        count_error(*error.text ? error.text : cdt_strerror(status));
+    return status;
+}
+
+static int lane_serve(struct lane *lane)
+{
+    const struct cdt_flow_options flow = {.size = sizeof flow, .tls = lane->server};
     const struct cdt_server_options options = {
         .size = sizeof options,
+        .flow = &flow,
         .max_active = MAX_ACTIVE,
         .on_listen = on_listen,
         .on_error = on_error,
         .on_stopped = on_stopped,
     };
     struct cdt_endp *endp;
-    lane->started = cdt_reactor_now(demo.reactor);
     int status = cdt_endp_parse(lane->address, &endp, NULL);
     if (status == 0) {
         status = cdt_serve_endp(demo.context, endp, &options, &echo_handler, &demo.server);
         cdt_endp_free(endp);
     }
-    if (status) {
+    if (status)
         count_error(cdt_strerror(status));
+    return status;
+}
+
+static void lane_listen(struct lane *lane)
+{
+    lane->started = cdt_reactor_now(demo.reactor);
+    if (lane_prepare(lane) != 0 || lane_serve(lane) != 0)
         cdt_defer(demo.reactor, &demo.next);
-    }
 }
 
 static void next_lane(struct cdt_deferred *deferred)
@@ -381,6 +403,7 @@ static int make_folder(void)
     if (!mkdtemp(demo.folder))
         return complain(parent, cdt_strerror(-errno));
     snprintf(demo.path, sizeof demo.path, "unix:%s/demo.sock", demo.folder);
+    snprintf(demo.secret, sizeof demo.secret, "tls+%s", demo.path);
     snprintf(demo.abstract, sizeof demo.abstract, "unix:@conduit-demo-%d", (int)getpid());
     return 0;
 }
@@ -421,17 +444,34 @@ static int run(void)
     return status ? complain("reactor", cdt_strerror(status)) : EXIT_DONE;
 }
 
+/* All that could be here; those of TLS that are not built in are left out. */
+static const struct lane all_lanes[] = {
+    {.name = "TCP, IPv4", .address = "tcp:127.0.0.1:0"},
+    {.name = "TCP, IPv6", .address = "tcp:[::1]:0"},
+    {.name = "Unix, path", .address = demo.path},
+    {.name = "Unix, abstract", .address = demo.abstract},
+    {.name = "memory pair"},
+    {.name = "wolfSSL, TCP", .address = "tls:127.0.0.1:0", .backend = CDT_TLS_WOLFSSL},
+    {.name = "wolfSSL, Unix", .address = demo.secret, .backend = CDT_TLS_WOLFSSL},
+    {.name = "OpenSSL, TCP", .address = "tls:127.0.0.1:0", .backend = CDT_TLS_OPENSSL},
+    {.name = "OpenSSL, Unix", .address = demo.secret, .backend = CDT_TLS_OPENSSL},
+};
+enum { LANES = sizeof all_lanes / sizeof *all_lanes };
+
+static void find_lanes(struct lane lanes[LANES])
+{
+    demo.first = demo.end = lanes;
+    for (int i = 0; i < LANES; i++) {
+        const enum cdt_tls_backend backend = all_lanes[i].backend;
+        if (backend == CDT_TLS_ANY || cdt_tls_built_in(backend))
+            *demo.end++ = all_lanes[i];
+    }
+}
+
 int demo_run(struct settings *settings)
 {
-    struct lane lanes[] = {
-        {.name = "TCP, IPv4", .address = "tcp:127.0.0.1:0"},
-        {.name = "TCP, IPv6", .address = "tcp:[::1]:0"},
-        {.name = "Unix, path", .address = demo.path},
-        {.name = "Unix, abstract", .address = demo.abstract},
-        {.name = "memory pair"},
-    };
-    demo.first = lanes;
-    demo.end = lanes + sizeof lanes / sizeof *lanes;
+    struct lane lanes[LANES];
+    find_lanes(lanes);
     struct session session;
     int status = session_begin(settings, &session);
     if (status)
@@ -453,6 +493,10 @@ int demo_run(struct settings *settings)
     cdt_signal_remove(&demo.hangup);
     cdt_signal_remove(&demo.user);
     session_end(&session);
+    for (struct lane *lane = demo.first; lane < demo.end; lane++) {
+        cdt_tls_config_free(lane->server);
+        cdt_tls_config_free(lane->client);
+    }
     cdt_endp_free(demo.target);
     if (*demo.folder)
         rmdir(demo.folder);

@@ -85,7 +85,7 @@ int misuse(const char *what, const char *why, ...)
 
 void tell(const struct settings *settings, const char *format, ...)
 {
-    char text[512];
+    char text[LINE];
     if (!settings->verbose)
         return;
     va_list arguments;

@@ -1,5 +1,5 @@
 /* What serve and proxy share: listening on all endpoints or on none, SIGTERM and SIGINT that drain,
- * SIGUSR1 that counts, and the line at the end. */
+ * SIGHUP that reads certificates again, SIGUSR1 that counts, and the line at the end. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ struct listeners {
     bool listening; /* all are, and it was told */
     bool failed, draining;
     uint64_t accepted, closed, aborted;
-    struct cdt_signal term, interrupt, user;
+    struct cdt_signal term, interrupt, hangup, user;
 };
 
 static void stop_all(struct listeners *all, uint64_t drain)
@@ -96,9 +96,10 @@ static void on_error(struct cdt_server *server, int status, const char *text,
                      const struct cdt_addr *peer)
 {
     const struct listener *listener = cdt_server_user(server);
-    char address[CDT_ADDR_TEXT];
-    tell(listener->all->job->settings, "%s: %s: %s", listener->text,
-         peer ? cdt_addr_format(peer, address) : "accepting",
+    char who[CDT_ADDR_TEXT] = "accepting";
+    if (peer)
+        cdt_addr_format(peer, who);
+    tell(listener->all->job->settings, "%s: %s: %s", listener->text, *who ? who : "unnamed",
          text && *text ? text : cdt_strerror(status));
 }
 
@@ -121,9 +122,11 @@ static void on_stopped(struct cdt_server *server)
 static int listen_on(struct listeners *all, struct listener *listener)
 {
     const struct settings *settings = all->job->settings;
+    struct cdt_flow_options flow = settings->flow;
+    flow.tls = all->job->session->tls_server;
     const struct cdt_server_options options = {
         .size = sizeof options,
-        .flow = &settings->flow,
+        .flow = &flow,
         .backlog = (int)settings->backlog,
         .reuseport = settings->reuseport,
         .unix_mode = settings->unix_mode,
@@ -144,6 +147,19 @@ static int read_endp(struct listeners *all, struct listener *listener, const cha
 {
     *listener = (struct listener){.all = all, .text = text};
     return listen_read(all->job->session, text, &listener->endp);
+}
+
+/* Nothing is bound before all texts are known to be good. */
+static int read_endps(struct listeners *all)
+{
+    bool any_is_tls = false;
+    for (int i = 0; i < all->count; i++) {
+        const int status = read_endp(all, &all->each[i], all->job->texts[i]);
+        if (status)
+            return status;
+        any_is_tls |= all->each[i].endp->kind == CDT_ENDP_TLS;
+    }
+    return tls_for_listening(all->job->session, any_is_tls);
 }
 
 static void free_listeners(struct listeners *all)
@@ -170,6 +186,13 @@ static void on_interrupt(struct cdt_signal *signal, int number)
 {
     (void)number;
     on_end(cdt_container_of(signal, struct listeners, interrupt));
+}
+
+static void on_hangup(struct cdt_signal *signal, int number)
+{
+    const struct listeners *all = cdt_container_of(signal, struct listeners, hangup);
+    (void)number;
+    tls_reload(all->job->session);
 }
 
 static void print_counters(const struct listener *listener)
@@ -204,10 +227,13 @@ static int catch_signals(struct listeners *all)
     struct cdt_reactor *reactor = all->job->session->reactor;
     all->term.fn = on_term;
     all->interrupt.fn = on_interrupt;
+    all->hangup.fn = on_hangup;
     all->user.fn = on_user;
     int status = cdt_signal_add(reactor, &all->term, SIGTERM);
     if (status == 0)
         status = cdt_signal_add(reactor, &all->interrupt, SIGINT);
+    if (status == 0)
+        status = cdt_signal_add(reactor, &all->hangup, SIGHUP);
     if (status == 0)
         status = cdt_signal_add(reactor, &all->user, SIGUSR1);
     return status ? complain("signals", cdt_strerror(status)) : 0;
@@ -221,9 +247,7 @@ int listeners_run(const struct listeners_job *job)
     all.each = calloc((size_t)job->count, sizeof *all.each);
     if (!all.each)
         return complain("listeners", cdt_strerror(-ENOMEM));
-    int status = 0; /* nothing is bound before all texts are known to be good */
-    for (int i = 0; i < job->count && status == 0; i++)
-        status = read_endp(&all, &all.each[i], job->texts[i]);
+    int status = read_endps(&all);
     if (status == 0)
         status = catch_signals(&all);
     for (int i = 0; i < job->count && status == 0; i++)
@@ -237,6 +261,7 @@ int listeners_run(const struct listeners_job *job)
     }
     cdt_signal_remove(&all.term);
     cdt_signal_remove(&all.interrupt);
+    cdt_signal_remove(&all.hangup);
     cdt_signal_remove(&all.user);
     free_listeners(&all);
     if (status || (all.failed && !all.listening))

@@ -17,7 +17,6 @@ enum {
     ALL = STREAMS | RESOLVE | DEMO
 };
 
-static const char no_tls[] = "TLS is not built in";
 static const char no_vchan[] = "vchan is not built in";
 
 enum { LONGEST = 1000000000 };
@@ -49,6 +48,30 @@ static const struct option options[] = {
     {"--reuseport", NULL, LISTENS, set_flag, AT(reuseport), 0, 0, "share a port between processes"},
     {"--unix-mode", "MODE", LISTENS, read_mode, AT(unix_mode), 0, 0,
      "mode of a Unix socket, octal"},
+    {"--cert", "FILE", STREAMS, read_text, AT(tls.cert), 0, 0,
+     "own certificate and those between it and the anchor, PEM"},
+    {"--key", "FILE", STREAMS, read_text, AT(tls.key), 0, 0,
+     "its key, PEM; default in the file of --cert"},
+    {"--key-password-file", "FILE", STREAMS, read_text, AT(tls.password_file), 0, 0,
+     "the first line is the password of the key"},
+    {"--client-ca", "FILE", LISTENS, read_text, AT(tls.client_ca), 0, 0,
+     "demand client certificates of these anchors, PEM"},
+    {"--ca", "FILE", DIALS, read_text, AT(tls.ca), 0, 0,
+     "anchors of servers besides the system's, PEM"},
+    {"--crl", "FILE", STREAMS, read_text, AT(tls.crl), 0, 0,
+     "revocation lists of all issuers of peers, PEM"},
+    {"--pin", "SHA256", DIALS, read_pin, 0, 0, 0,
+     "fingerprint of the server's certificate; repeatable"},
+    {"--insecure", NULL, DIALS, set_flag, AT(tls.insecure), 0, 0, "do not verify servers"},
+    {"--server-name", "NAME", DIALS, read_server_name, AT(tls.server_name), 0, 0,
+     "the name to send, and to look for in the certificate"},
+    {"--alpn", "LIST", STREAMS, read_alpn, AT(tls.alpn), 0, 0,
+     "protocols, the best first: h2,http/1.1"},
+    {"--min-tls", "1.2|1.3", STREAMS, read_min_tls, 0, 0, 0, "lowest version of TLS; default 1.2"},
+    {"--ciphers", "LIST", STREAMS, read_text, AT(tls.ciphers), 0, 0,
+     "cipher suites, the best first, names of IANA or OpenSSL"},
+    {"--tls", "wolfssl|openssl|none", STREAMS, read_tls, 0, 0, 0,
+     "who speaks TLS; default from CONDUIT_TLS"},
     {"--dns", "SERVERS", NAMES, read_text, AT(dns), 0, 0,
      "name servers, ADDRESS[:PORT],...; default those of the system"},
     {"--rewrite", "SUFFIX=ENDPOINT", NAMES, read_rewrite, 0, 0, 0,
@@ -61,19 +84,6 @@ static const struct option options[] = {
     {"--read-size", "N", STREAMS, not_built_in, 0, 0, 0, no_vchan},
     {"--write-size", "N", STREAMS, not_built_in, 0, 0, 0, no_vchan},
     {"--vchan", "xen|local|none", STREAMS, read_backend, 0, 0, 0, no_vchan},
-    {"--tls", "wolfssl|openssl|none", STREAMS, read_backend, 0, 0, 0, no_tls},
-    {"--cert", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--key", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--key-password-file", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--ca", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--insecure", NULL, DIALS, not_built_in, 0, 0, 0, no_tls},
-    {"--server-name", "NAME", DIALS, not_built_in, 0, 0, 0, no_tls},
-    {"--alpn", "LIST", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--client-ca", "FILE", LISTENS, not_built_in, 0, 0, 0, no_tls},
-    {"--min-tls", "1.2|1.3", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--ciphers", "LIST", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--crl", "FILE", STREAMS, not_built_in, 0, 0, 0, no_tls},
-    {"--pin", "SHA256", DIALS, not_built_in, 0, 0, 0, no_tls},
 };
 
 static const struct option *const options_end = options + sizeof options / sizeof *options;
@@ -160,5 +170,5 @@ int options_read(int argc, char **argv, const struct command *command, struct se
     if (settings->count > command->max_texts)
         return misuse(argv[command->max_texts], "one argument too many: expected %s %s",
                       command->name, command->arguments);
-    return 0;
+    return tls_check(settings);
 }

@@ -25,6 +25,8 @@ option_fn set_flag, read_unsigned, read_mode, read_text;
 option_fn read_seconds, read_timeout, read_linger;
 /* Those of one option each; read_answer takes the answer from `min`. */
 option_fn read_answer, read_source, read_keepalive, read_bind, read_sexp, read_rewrite;
+/* Those of TLS. */
+option_fn read_tls, read_server_name, read_alpn, read_min_tls, read_pin;
 /* A backend: "none" is always there, of others `text` says why not. Always wrong: `text` says why.
  */
 option_fn read_backend, not_built_in;

@@ -36,6 +36,7 @@ static void target_open(struct cdt_flow *flow)
     struct cdt_flow *client = half_of(flow)->other;
     if (!client)
         return;
+    tls_tell(proxy.settings, proxy.target.text, flow);
     const int status = cdt_flow_relay(client, flow, on_done, NULL);
     if (status) {
         cdt_flow_abort(flow, status, NULL);
@@ -66,6 +67,7 @@ static const struct cdt_handler target_handler = {
 static void client_open(struct cdt_flow *flow)
 {
     struct cdt_flow *target;
+    tls_tell(proxy.settings, proxy.settings->texts[0], flow);
     cdt_flow_pause(flow);
     if (target_connect(&proxy.session, &proxy.target, &target_handler, &target) != 0) {
         cdt_flow_abort(flow, -ENOMEM, cdt_context_error(proxy.session.context));
@@ -105,7 +107,9 @@ int proxy_run(struct settings *settings)
     status = session_begin(settings, &proxy.session);
     if (status == 0) {
         job.session = &proxy.session;
-        status = listeners_run(&job);
+        status = tls_for_connecting(&proxy.session, proxy.target.endp);
+        if (status == 0)
+            status = listeners_run(&job);
         session_end(&proxy.session);
     }
     target_free(&proxy.target);

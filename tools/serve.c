@@ -1,5 +1,6 @@
 /* conduit serve: answers connections with their own input, with nothing, or with so many bytes. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "tools/tool.h"
 
@@ -76,13 +77,22 @@ static struct cdt_handler handlers[] = {
 
 static const struct settings *verbose_settings;
 
-static void tell_of(struct cdt_flow *flow, const char *what)
+enum { PEER_TEXT = CDT_ADDR_TEXT + 40 };
+
+static const char *peer_text(struct cdt_flow *flow, char text[PEER_TEXT])
 {
     struct cdt_addr peer = {0};
-    char text[CDT_ADDR_TEXT];
+    char addr[CDT_ADDR_TEXT];
     cdt_flow_dst(flow, &peer);
-    cdt_addr_format(&peer, text);
-    tell(verbose_settings, "%s %s: %s", cdt_flow_carrier(flow), *text ? text : "unnamed", what);
+    cdt_addr_format(&peer, addr);
+    snprintf(text, PEER_TEXT, "%s %s", cdt_flow_carrier(flow), *addr ? addr : "unnamed");
+    return text;
+}
+
+static void tell_of(struct cdt_flow *flow, const char *what)
+{
+    char text[PEER_TEXT];
+    tell(verbose_settings, "%s: %s", peer_text(flow, text), what);
 }
 
 static int verbose_accept(struct cdt_server *server, struct cdt_flow *flow)
@@ -90,6 +100,14 @@ static int verbose_accept(struct cdt_server *server, struct cdt_flow *flow)
     (void)server;
     tell_of(flow, "accepted");
     return 0;
+}
+
+static void verbose_open(struct cdt_flow *flow)
+{
+    char text[PEER_TEXT];
+    tls_tell(verbose_settings, peer_text(flow, text), flow);
+    if (verbose_settings->answer == ANSWER_SOURCE)
+        source_more(flow);
 }
 
 static void verbose_close(struct cdt_flow *flow, int status)
@@ -108,6 +126,7 @@ int serve_run(struct settings *settings)
     source_bytes = settings->source_bytes;
     if (settings->verbose) {
         verbose_settings = settings;
+        handlers[settings->answer].on_open = verbose_open;
         handlers[settings->answer].on_close = verbose_close;
         job.on_accept = verbose_accept;
     }

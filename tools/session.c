@@ -63,7 +63,7 @@ int session_begin(const struct settings *settings, struct session *session)
         .log = log_line,
         .log_user = (void *)(uintptr_t)settings,
     };
-    *session = (struct session){0};
+    *session = (struct session){.settings = settings};
     int status = cdt_reactor_new(&options, &session->reactor);
     if (status)
         return complain("reactor", cdt_strerror(status));
@@ -78,6 +78,8 @@ int session_begin(const struct settings *settings, struct session *session)
 void session_end(struct session *session)
 {
     cdt_context_free(session->context);
+    cdt_tls_config_free(session->tls_client);
+    cdt_tls_config_free(session->tls_server);
     cdt_resolver_free(session->resolver);
     cdt_reactor_free(session->reactor);
 }

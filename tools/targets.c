@@ -33,6 +33,7 @@ static int check_descriptor(const char *text, int fd)
 
 static bool is_other_family(const struct settings *settings, const struct cdt_endp *endp)
 {
+    endp = cdt_endp_base(endp);
     return endp->kind == CDT_ENDP_TCP && settings->bind.length &&
            settings->bind.any.sa_family != endp->addr.any.sa_family;
 }
@@ -41,11 +42,13 @@ static bool is_other_family(const struct settings *settings, const struct cdt_en
 static int check(const char *text, const struct cdt_endp *endp)
 {
     static const char *const missing[CDT_ENDP_KINDS] = {
-        [CDT_ENDP_TLS] = "TLS is not built in",
         [CDT_ENDP_VCHAN_DIRECT] = "vchan is not built in",
         [CDT_ENDP_VCHAN_DOMAIN_SOCKET] = "vchan is not built in",
     };
-    const char *wrong = endp->kind == CDT_ENDP_UNIX ? wrong_path(endp) : missing[endp->kind];
+    const struct cdt_endp *base = cdt_endp_base(endp);
+    const char *wrong = endp->kind == CDT_ENDP_TLS ? tls_missing() : NULL;
+    if (!wrong)
+        wrong = base->kind == CDT_ENDP_UNIX ? wrong_path(base) : missing[base->kind];
     return wrong ? misuse(text, "%s", wrong) : 0;
 }
 
@@ -59,7 +62,8 @@ int text_error(const char *text, int status, const struct cdt_text_error *error)
 /* ---- connecting ------------------------------------------------------------------------------ */
 
 /* A text that is no endpoint: a URI with a scheme and an authority, or a mistake. */
-static int check_uri(const char *text, const struct cdt_text_error *not_endp)
+static int check_uri(const struct settings *settings, const char *text,
+                     const struct cdt_text_error *not_endp)
 {
     struct cdt_text_error error;
     struct cdt_uri *uri;
@@ -69,13 +73,16 @@ static int check_uri(const char *text, const struct cdt_text_error *not_endp)
     if (status)
         return text_error(text, status, &error);
     cdt_uri_free(uri);
+    if (settings->tls.server_name)
+        return misuse(text, "--server-name is not for URIs: write tls:HOST:PORT");
     return 0;
 }
 
 static int check_target(const struct settings *settings, const char *text,
                         const struct cdt_endp *endp)
 {
-    if (endp->kind == CDT_ENDP_FD || endp->kind == CDT_ENDP_SYSTEMD)
+    const struct cdt_endp *base = cdt_endp_base(endp);
+    if (base->kind == CDT_ENDP_FD || base->kind == CDT_ENDP_SYSTEMD)
         return misuse(text, "an inherited descriptor is only for listening");
     if (is_other_family(settings, endp))
         return misuse(text, "the address of --bind is of another family");
@@ -89,11 +96,13 @@ int target_read(const struct settings *settings, const char *text, struct target
     int status = cdt_endp_parse(text, &target->endp, &error);
     if (status == -EPROTONOSUPPORT) {
         target->endp = NULL;
-        return check_uri(text, &error);
+        return check_uri(settings, text, &error);
     }
     if (status)
         return text_error(text, status, &error);
     status = check_target(settings, text, target->endp);
+    if (status == 0)
+        status = tls_name(settings, text, &target->endp);
     if (status)
         target_free(target);
     return status;
@@ -109,8 +118,11 @@ int target_connect(const struct session *session, const struct target *target,
                    const struct cdt_handler *handler, struct cdt_flow **flow)
 {
     struct cdt_context *context = session->context;
-    const int status = target->endp ? cdt_connect_endp(context, target->endp, NULL, handler, flow)
-                                    : cdt_connect(context, target->text, NULL, handler, flow);
+    struct cdt_flow_options options = session->settings->flow;
+    options.tls = session->tls_client;
+    const int status = target->endp
+                           ? cdt_connect_endp(context, target->endp, &options, handler, flow)
+                           : cdt_connect(context, target->text, &options, handler, flow);
     return status ? complain(target->text, cdt_context_error(context)) : 0;
 }
 
@@ -148,13 +160,18 @@ static int resolve(const struct session *session, const char *text, struct cdt_e
     return status;
 }
 
-static int check_listen(const char *text, const struct cdt_endp *endp)
+static int check_listen(const struct settings *settings, const char *text,
+                        const struct cdt_endp *endp)
 {
-    if (endp->kind == CDT_ENDP_UNKNOWN)
+    const struct cdt_endp *base = cdt_endp_base(endp);
+    if (base->kind == CDT_ENDP_UNKNOWN)
         return misuse(text, "an unknown endpoint");
-    if (endp->kind == CDT_ENDP_FD)
-        return check_descriptor(text, (int)endp->number);
-    return check(text, endp);
+    const int status = check(text, endp);
+    if (status)
+        return status;
+    if (endp->kind == CDT_ENDP_TLS && !settings->tls.cert)
+        return misuse(text, "listening needs --cert and --key");
+    return base->kind == CDT_ENDP_FD ? check_descriptor(text, (int)base->number) : 0;
 }
 
 int listen_read(const struct session *session, const char *text, struct cdt_endp **endp)
@@ -166,7 +183,7 @@ int listen_read(const struct session *session, const char *text, struct cdt_endp
         *endp = NULL;
         return text_error(text, status, &error);
     }
-    status = check_listen(text, *endp);
+    status = check_listen(session->settings, text, *endp);
     const struct cdt_endp *base = cdt_endp_base(*endp);
     if (status == 0 && base->kind == CDT_ENDP_HOST && base->name_length)
         status = resolve(session, text, endp);

@@ -19,6 +19,16 @@ struct rewrite {
     struct cdt_endp *endp;
 };
 
+/* TLS: what the options say; NULL, 0: nothing. Files are read when they are needed. */
+struct tls_settings {
+    const char *cert, *key, *password_file, *ca, *client_ca, *crl;
+    const char *server_name, *alpn, *ciphers;
+    enum cdt_tls_version min_version;
+    uint8_t (*pins)[32];
+    size_t pin_count;
+    bool insecure;
+};
+
 struct settings {
     const struct command *command;
     char **texts; /* the arguments that are no options */
@@ -36,6 +46,7 @@ struct settings {
     const char *dns;              /* --dns; NULL: the system's */
     struct rewrite *rewrites;     /* --rewrite, in their order */
     size_t rewrite_count;
+    struct tls_settings tls;
     enum cdt_endp_form sexp;
     bool json;
     bool verbose, quiet;
@@ -85,12 +96,15 @@ int say(const char *line);
 /* ---- what a command works with --------------------------------------------------------------- */
 
 struct session {
+    const struct settings *settings;
     struct cdt_reactor *reactor;
     struct cdt_resolver *resolver;
     struct cdt_context *context;
+    struct cdt_tls_config *tls_client, *tls_server; /* NULL: none is needed */
 };
 
-/* Makes all three, as the settings have it; or complains and returns an exit status. */
+/* Makes the reactor, the resolver and the context, as the settings have it; or complains and returns
+ * an exit status. */
 int session_begin(const struct settings *settings, struct session *session);
 void session_end(struct session *session);
 
@@ -118,11 +132,34 @@ int listen_read(const struct session *session, const char *text, struct cdt_endp
 /* What was wrong with a text. Returns the exit status. */
 int text_error(const char *text, int status, const struct cdt_text_error *error);
 
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+/* Options that contradict each other: 0, or EXIT_USAGE after one line of error. */
+int tls_check(const struct settings *settings);
+
+/* Why there is no TLS; NULL: there is. */
+const char *tls_missing(void);
+
+/* The name of every TLS of an endpoint becomes that of --server-name, if it was given; without any
+ * name it must be clear whom we reach. 0, or an exit status after one line of error. */
+int tls_name(const struct settings *settings, const char *text, struct cdt_endp **endp);
+
+/* Makes the configuration of connections if `endp` is TLS, or NULL: a URI, which may become TLS;
+ * that of listeners if one of them is. 0, or an exit status after one line of error. */
+int tls_for_connecting(struct session *session, const struct cdt_endp *endp);
+int tls_for_listening(struct session *session, bool any_is_tls);
+
+/* Reads all files again. What cannot be used is told, and the old ones stay. */
+void tls_reload(const struct session *session);
+
+/* With -v: what was negotiated, and with whom. Nothing for a flow without TLS. */
+void tls_tell(const struct settings *settings, const char *what, const struct cdt_flow *flow);
+
 /* ---- listeners: what serve and proxy share --------------------------------------------------- */
 
 struct listeners_job {
     const struct settings *settings;
-    const struct session *session;
+    struct session *session;
     const struct cdt_handler *handler;
     int (*on_accept)(struct cdt_server *server, struct cdt_flow *flow); /* may be NULL */
     char **texts;                                                       /* where to listen */

@@ -193,6 +193,7 @@ void settings_free(struct settings *settings)
         cdt_endp_free(settings->rewrites[i].endp);
     }
     free(settings->rewrites);
+    free(settings->tls.pins);
 }
 
 /* SUFFIX=ENDPOINT */

@@ -1,14 +1,27 @@
 /* conduit version: what was compiled in, and what is selected. */
+#include <stdio.h>
+
 #include "tools/tool.h"
 
-#include <stdio.h>
+/* "wolfssl, openssl"; "none" without any. */
+static const char *built_in(char text[64])
+{
+    static const enum cdt_tls_backend backends[] = {CDT_TLS_WOLFSSL, CDT_TLS_OPENSSL};
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
+        if (cdt_tls_built_in(backends[i]))
+            length += (size_t)snprintf(text + length, 64 - length, "%s%s", length ? ", " : "",
+                                       cdt_tls_backend_name(backends[i]));
+    }
+    return length ? text : "none";
+}
 
 int version_run(struct settings *settings)
 {
-    char text[128];
+    char text[256], tls[64];
     (void)settings;
     snprintf(text, sizeof text,
-             "conduit %s\ntls: none (compiled in: none)\nvchan: none (compiled in: none)\n",
-             cdt_version());
+             "conduit %s\ntls: %s (compiled in: %s)\nvchan: none (compiled in: none)\n",
+             cdt_version(), cdt_tls_backend_name(cdt_tls_selected()), built_in(tls));
     return say(text);
 }

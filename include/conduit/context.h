@@ -42,9 +42,10 @@ struct cdt_context_options {
      * (RFC 8305 section 5), at least 10 ms, at most 2 s. */
     uint64_t attempt_delay;
 
-    /* TLS endpoints. The configuration of connections is that of the flow options, that of servers
-     * `tls_server`. Where there is none the context makes its own: verification by the system's
-     * anchors, `own_key` (copied; NULL: none) as certificate. `tls` is the backend of these. */
+    /* TLS endpoints. Connections use the configuration of the flow options, servers `tls_server`,
+     * unless their call's options have one. Where there is none the context makes its own when it
+     * is needed: verification by the system's anchors, `own_key` (copied; NULL: none) as
+     * certificate. `tls` is the backend of these. */
     struct cdt_tls_config *tls_server;
     const struct cdt_own_key *own_key;
     cdt_tls_password_fn *password; /* for its key, if own_key->password */
@@ -87,8 +88,12 @@ CDT_API struct cdt_resolver *cdt_context_resolver(struct cdt_context *context);
  * fails gets it at once. The attempts are bare sockets; those that lose are closed and leave no
  * trace. A name that is still being resolved gives its endpoints as they come.
  *
- * The connect timeout counts from the call to on_open, resolving included. With a source address,
- * endpoints of the other family are skipped.
+ * The connect timeout counts from the call until the winner is connected, resolving included; the
+ * handshake timeout of TLS endpoints from there to on_open. With a source address, endpoints of the
+ * other family are skipped.
+ *
+ * TLS endpoints: the name to be sent and verified is that of the endpoint, as of cdt_tls_start().
+ * What was written before the flow is connected goes through all of its layers.
  *
  * When all have failed, on_close gets the status of the last one that was tried, and
  * cdt_flow_error() says what became of each: "[::1]:80: connection refused; 127.0.0.1:80:
@@ -118,6 +123,11 @@ CDT_API int cdt_connect_endps(struct cdt_context *context, const struct cdt_endp
                               size_t count, const struct cdt_flow_options *options,
                               const struct cdt_handler *handler, struct cdt_flow **flow);
 
+/* As a mode says: its tag chooses the library of TLS. */
+CDT_API int cdt_connect_mode(struct cdt_context *context, const struct cdt_client_mode *mode,
+                             const struct cdt_flow_options *options,
+                             const struct cdt_handler *handler, struct cdt_flow **flow);
+
 /* Listens on the text of an endpoint, as cdt_serve_endp(). -EINVAL for a text that is none. */
 CDT_API int cdt_serve(struct cdt_context *context, const char *text,
                       const struct cdt_server_options *options, const struct cdt_handler *handler,
@@ -127,11 +137,19 @@ CDT_API int cdt_serve(struct cdt_context *context, const char *text,
  * the context's flow options and the defaults. The result comes by on_listen. A host without a name
  * is the context's source address or, without one, every address, dual stack. FD and SYSTEMD are
  * descriptors that this process inherited, and belong to the server then; those of systemd are
- * found as sd_listen_fds(3) does it. Errors, at once, with their sentence in cdt_context_error():
+ * found as sd_listen_fds(3) does it. The flows of a TLS endpoint get their layers before on_accept
+ * is called; its name is for the eye only. Errors, at once, with their sentence in cdt_context_error():
  * -EINVAL (all of the options' limits are used, or a Unix name that holds a 0), -ENOMEM,
  * -ENAMETOOLONG (a Unix path), -EPROTONOSUPPORT (a carrier that is not built in, a host name,
- * Unknown), -ENOENT (no inherited descriptor of that name), -EBADF, -ENOTSOCK, -EPROTOTYPE. */
+ * Unknown), those of cdt_tls_config_new() for the context's own configuration, -ENOENT (no
+ * inherited descriptor of that name), -EBADF, -ENOTSOCK, -EPROTOTYPE. */
 CDT_API int cdt_serve_endp(struct cdt_context *context, const struct cdt_endp *endp,
+                           const struct cdt_server_options *options,
+                           const struct cdt_handler *handler, struct cdt_server **server);
+
+/* As a mode says: the key of a TLS mode and its library, whatever the options' flow.tls says. The
+ * password of the key is asked of the context's callback. Errors also as cdt_tls_config_new(). */
+CDT_API int cdt_serve_mode(struct cdt_context *context, const struct cdt_server_mode *mode,
                            const struct cdt_server_options *options,
                            const struct cdt_handler *handler, struct cdt_server **server);
 
@@ -139,8 +157,9 @@ CDT_API int cdt_serve_endp(struct cdt_context *context, const struct cdt_endp *e
  * until the next call. */
 CDT_API const char *cdt_context_error(const struct cdt_context *context);
 
-/* The endpoint of a flow: of the peer (`peer` true), or ours. A carrier without addresses gives
- * (Unknown NAME) with the carrier's name. Free it with cdt_endp_free(). -EINVAL, -ENOMEM,
+/* The endpoint of a flow: of the peer (`peer` true), or ours; with the TLS that it has, whose names
+ * are those that we were to reach, or that the client asked for (SNI). A carrier without addresses
+ * gives (Unknown NAME) with the carrier's name. Free it with cdt_endp_free(). -EINVAL, -ENOMEM,
  * -ENOTCONN. */
 CDT_API int cdt_flow_endp(const struct cdt_flow *flow, bool peer, struct cdt_endp **endp);
 

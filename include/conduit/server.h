@@ -120,7 +120,9 @@ struct cdt_server_counters {
     uint64_t starved;             /* times that accepting waited for a descriptor or memory */
     uint64_t failed;              /* times that accepting failed otherwise */
     uint64_t bytes_in, bytes_out; /* carried for all flows, on the wire */
+    uint64_t handshakes_waited;   /* handshakes that waited for a place */
     unsigned active, peak;
+    unsigned handshakes; /* of layers, in progress: cdt_layer_claim() */
     unsigned max_active;
     int backlog; /* in force, after the kernel's cut */
 };

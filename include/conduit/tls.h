@@ -203,6 +203,10 @@ CDT_API int cdt_tls_info(const struct cdt_flow *flow, struct cdt_tls_info *info)
  * the length of the whole without it. Errors as above; -ENODATA: it has shown none. */
 CDT_API int cdt_tls_peer_pem(const struct cdt_flow *flow, char *text, size_t size);
 
+/* The names of the peer's certificate for people, "example.org, *.example.org, 10.0.0.1": cut at
+ * `size` with "..."; bytes that are no text as \xHH. 0; errors as above. */
+CDT_API int cdt_tls_peer_names(const struct cdt_flow *flow, char *text, size_t size);
+
 /* TLS 1.3: new keys for what we send, and the peer is asked for the same (RFC 8446 section 4.6.3).
  * That also happens by itself long before keys wear out. Errors as cdt_tls_info(); -ENOTSUP: TLS
  * 1.2; -EPIPE. */

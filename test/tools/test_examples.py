@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -B
-"""The examples echo and client: they talk to each other, and to the program."""
+"""The examples echo, client, tls_server and starttls: they talk to each other, and to the program."""
 
 from cli import *
 
@@ -63,5 +63,65 @@ def test_echo():
         server.wait()
 
 
+def tls_is_there():
+    if "(compiled in: none)\nvchan" in run("version").stdout.decode() or not shutil.which("openssl"):
+        print("    no TLS backend is built in, or openssl is not installed: not run")
+        return False
+    return True
+
+
+def certificate(path, name):
+    """One that is its own anchor, and its key; returns both files."""
+    files = [f"{path}/{name}.pem", f"{path}/{name}.key"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost",
+                    "-out", files[0], "-keyout", files[1]], check=True, stderr=subprocess.DEVNULL)
+    return files
+
+
+def test_tls_server():
+    if not tls_is_there():
+        return
+    with folder() as path:
+        one, two = certificate(path, "one"), certificate(path, "two")
+        live = [f"{path}/live.pem", f"{path}/live.key"]
+        for old, new in zip(one, live):
+            shutil.copy(old, new)
+        server = subprocess.Popen([f"{EXAMPLES}/tls_server", *live, "tls:127.0.0.1:0"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        try:
+            port = server.stdout.readline().decode().split(":")[-1].strip()
+            connect = ["connect", "--server-name", "localhost", f"tls:127.0.0.1:{port}", "--ca"]
+            data = os.urandom(1 << 20)
+            equal(sha256(expect([*connect, one[0]], 0, "", input=data).stdout), sha256(data))
+            check(server.stdout.readline().startswith(b"TLSv1.3, TLS_"))
+            equal(run(*connect, two[0]).returncode, 1)
+            check(b"(CDT_ETLS" in server.stderr.readline())
+            for old, new in zip(two, live):
+                shutil.copy(old, new)
+            server.send_signal(signal.SIGHUP)
+            deadline = time.monotonic() + PATIENCE
+            while run(*connect, two[0], input=b"x").stdout != b"x":
+                check(time.monotonic() < deadline, "not read again")
+            os.unlink(live[0])
+            server.send_signal(signal.SIGHUP)
+            while b"no such file" not in (line := server.stderr.readline()):
+                check(b"(CDT_ETLS" in line, line)
+        finally:
+            server.kill()
+            server.communicate()
+        done = subprocess.run([f"{EXAMPLES}/tls_server", *live], stderr=subprocess.PIPE, timeout=PATIENCE)
+        equal((done.returncode, done.stderr.decode()), (1, f"tls_server: {live[0]}: no such file or directory\n"))
+
+
+def test_starttls():
+    if not tls_is_there():
+        return
+    with folder() as path:
+        done = subprocess.run([f"{EXAMPLES}/starttls", *certificate(path, "one")], stdout=subprocess.PIPE,
+                              timeout=PATIENCE)
+        equal((done.returncode, done.stdout), (0, b"TLSv1.3 with localhost\nanswer: a secret\nclosed: in order\n"))
+
+
 if __name__ == "__main__":
-    main(test_client, test_client_that_cannot_connect, test_echo)
+    main(test_client, test_client_that_cannot_connect, test_echo, test_tls_server, test_starttls)

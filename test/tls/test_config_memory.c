@@ -1,0 +1,206 @@
+/* Configurations without memory: the n-th allocation fails, alone or with all that follow, for
+ * every n. The answer is -ENOMEM with a sentence, and nothing is left behind; a configuration that
+ * is read again stays as it was. With every backend that is built in. The wolfSSL that is built
+ * here asks for its memory too, and does not always say that it was memory that it lacked: then
+ * any code will do. */
+#include <conduit/memory.h>
+
+#include "test/tls/keys.h"
+#include "tls/config.h"
+
+static long until_failure = -1; /* allocations that still succeed; below 0: all do */
+static bool alone;              /* only one fails */
+static long failures, blocks;
+
+static bool fails(void)
+{
+    if (until_failure < 0)
+        return false;
+    if (until_failure > 0) {
+        until_failure--;
+        return false;
+    }
+    if (alone)
+        until_failure = -1;
+    failures++;
+    return true;
+}
+
+static void *allocate(size_t size)
+{
+    void *memory = fails() ? NULL : malloc(size);
+    blocks += memory != NULL;
+    return memory;
+}
+
+static void *resize(void *memory, size_t size)
+{
+    void *moved = fails() ? NULL : realloc(memory, size);
+    blocks += moved && !memory;
+    return moved;
+}
+
+static void release(void *memory)
+{
+    blocks -= memory != NULL;
+    free(memory);
+}
+
+static struct cdt_reactor *reactor;
+static bool ready;
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!ready)
+        skip();
+    unsetenv("SSL_CERT_FILE");
+    setenv("SSL_CERT_DIR", keys_path("anchors"), 1);
+    reactor = test_reactor();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    cdt_reactor_free(reactor);
+    reactor = NULL;
+    return 0;
+}
+
+/* All that can be in one. */
+static struct cdt_tls_options everything(enum cdt_tls_backend backend, enum cdt_tls_role role)
+{
+    static const uint8_t secret[32] = {1}, pins[2][32] = {{2}};
+    static struct cdt_tls_identity own[3];
+    struct cdt_tls_options options = {.size = sizeof options, .role = role, .backend = backend};
+    own[0] = (struct cdt_tls_identity){.cert_file = keys_path("both.pem")};
+    own[1] =
+        (struct cdt_tls_identity){.cert_file = keys_path("b.crt"), .key_file = keys_path("b.key")};
+    own[2] = own[0];
+    options.identities = own;
+    options.identity_count = 3;
+    options.alpn = "h2,http/1.1";
+    options.ciphers = "TLS_AES_128_GCM_SHA256,ECDHE-ECDSA-AES128-GCM-SHA256";
+    if (role == CDT_TLS_SERVER) {
+        options.ticket_key = secret;
+        return options;
+    }
+    options.ca_file = keys_path("ca.crt");
+    options.ca_dir = keys_path("anchors");
+    options.crl_file = keys_path("ca.crl");
+    options.pins = pins;
+    options.pin_count = 2;
+    return options;
+}
+
+static void check_answer(enum cdt_tls_backend backend, int status,
+                         const struct cdt_text_error *error)
+{
+    if (!status)
+        return;
+    assert_true(status < 0);
+    assert_true(*error->text);
+    if (status != -ENOMEM && backend != CDT_TLS_WOLFSSL)
+        fail_msg("%d, not -ENOMEM: %s", status, error->text);
+}
+
+/* Makes one, the n-th allocation fails. Whether it was made with all of its memory. */
+static bool make_without(const struct cdt_tls_options *options, long n)
+{
+    struct cdt_text_error error = {0};
+    struct cdt_tls_config *config = NULL;
+    const long before = blocks;
+    until_failure = n;
+    failures = 0;
+    const int status = cdt_tls_config_new(reactor, options, &config, &error);
+    until_failure = -1;
+    check_answer(options->backend, status, &error);
+    if (status == 0)
+        cdt_tls_config_free(config);
+    if (n >= 0 && blocks != before)
+        fail_msg("allocation %ld: %ld blocks are left (%d)", n, blocks - before, status);
+    return failures == 0;
+}
+
+static bool reload_without(struct cdt_tls_config *config, long n)
+{
+    struct cdt_text_error error = {0};
+    const long before = blocks;
+    const struct tls_identity *identities = config->set.identities;
+    until_failure = n;
+    failures = 0;
+    const int status = cdt_tls_config_reload(config, &error);
+    until_failure = -1;
+    check_answer(config->backend_id, status, &error);
+    if (status && config->set.identities != identities)
+        fail_msg("allocation %ld: it failed, and changed all the same", n);
+    if (status && blocks != before)
+        fail_msg("allocation %ld: %ld blocks are left (%d)", n, blocks - before, status);
+    return failures == 0;
+}
+
+static void for_each_kind(void (*run)(const struct cdt_tls_options *options))
+{
+    for (enum cdt_tls_backend b = CDT_TLS_WOLFSSL; b < CDT_TLS_NONE; b++) {
+        for (int role = CDT_TLS_CLIENT; role <= CDT_TLS_SERVER && cdt_tls_built_in(b); role++) {
+            const struct cdt_tls_options options = everything(b, (enum cdt_tls_role)role);
+            make_without(&options, -1); /* what is made once in a process, or for the reactor */
+            for (int i = 0; i < 2; i++) {
+                alone = i == 1;
+                run(&options);
+            }
+        }
+    }
+}
+
+static void make_all(const struct cdt_tls_options *options)
+{
+    long n = 0;
+    while (!make_without(options, n))
+        n++;
+    assert_true(n > 20); /* the hook is asked */
+}
+
+static void reload_all(const struct cdt_tls_options *options)
+{
+    struct cdt_tls_config *config = NULL;
+    const long before = blocks;
+    long n = 0;
+    assert_int_equal(cdt_tls_config_new(reactor, options, &config, NULL), 0);
+    while (!reload_without(config, n))
+        n++;
+    assert_true(n > 10);
+    cdt_tls_config_free(config);
+    assert_int_equal(blocks, before);
+}
+
+static void making_fails_cleanly(void **state)
+{
+    (void)state;
+    for_each_kind(make_all);
+}
+
+static void reloading_fails_cleanly(void **state)
+{
+    (void)state;
+    for_each_kind(reload_all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(making_fails_cleanly, setup, teardown),
+        cmocka_unit_test_setup_teardown(reloading_fails_cleanly, setup, teardown),
+    };
+    if (cdt_set_allocator(allocate, resize, release))
+        return 1;
+    ready = keys_make();
+    if (!cdt_tls_built_in(CDT_TLS_WOLFSSL) && !cdt_tls_built_in(CDT_TLS_OPENSSL)) {
+        print_message("SKIPPED: no TLS backend is built in\n");
+        ready = false;
+    }
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_folder_remove(keys_folder);
+    return failed;
+}

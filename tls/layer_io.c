@@ -1,0 +1,142 @@
+/* Between the engine and the flow: what has arrived is shown to the engine where it lies, what it
+ * wants to send is gathered in a buffer that all flows of a reactor share, one for each depth. */
+#include <errno.h>
+#include <string.h>
+
+#include "tls/layer.h"
+
+enum { OUT_SIZE = 72 * 1024 }; /* four full records, and what comes with them */
+
+/* What each reactor keeps. A buffer that is in use is not here: who comes meanwhile, from a
+ * callback of the user, gets another one. */
+struct layer_hub {
+    struct reactor_room room;
+    struct cdt_reactor *reactor;
+    uint8_t *out[FLOW_MAX_LAYERS + 1], *gather[FLOW_MAX_LAYERS + 1];
+};
+
+static void destroy(struct reactor_room *room)
+{
+    struct layer_hub *hub = cdt_container_of(room, struct layer_hub, room);
+    reactor_remove_room(hub->reactor, room);
+    for (int depth = 0; depth <= FLOW_MAX_LAYERS; depth++) {
+        mem_free(hub->out[depth]);
+        mem_free(hub->gather[depth]);
+    }
+    mem_free(hub);
+}
+
+struct layer_hub *layer_hub(struct cdt_reactor *reactor)
+{
+    struct reactor_room *room = reactor_room(reactor, destroy);
+    if (room)
+        return cdt_container_of(room, struct layer_hub, room);
+    struct layer_hub *hub = mem_zalloc(sizeof *hub);
+    if (!hub)
+        return NULL;
+    hub->reactor = reactor;
+    hub->room.destroy = destroy;
+    reactor_add_room(reactor, &hub->room);
+    return hub;
+}
+
+static uint8_t *borrow(uint8_t **place, size_t size)
+{
+    uint8_t *buffer = *place;
+    *place = NULL;
+    return buffer ? buffer : mem_alloc(size);
+}
+
+static void give_back(uint8_t **place, uint8_t *buffer)
+{
+    if (*place)
+        mem_free(*place);
+    *place = buffer;
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+static int send_out(struct layer_io *io)
+{
+    const struct iovec part = {.iov_base = io->io.out, .iov_len = io->io.out_length};
+    io->io.out_length = 0;
+    return cdt_layer_write(io->layer, &part, 1);
+}
+
+/* The first time, there is no buffer yet. */
+static int flush(struct tls_io *tls_io)
+{
+    struct layer_io *io = cdt_container_of(tls_io, struct layer_io, io);
+    if (tls_io->out)
+        return send_out(io);
+    tls_io->out = borrow(&io->tls->hub->out[io->layer->depth], OUT_SIZE);
+    if (!tls_io->out)
+        return -ENOMEM;
+    tls_io->out_size = OUT_SIZE;
+    return 0;
+}
+
+void layer_io_begin(struct layer_io *io, struct cdt_layer *layer)
+{
+    io->layer = layer;
+    io->tls = layer->context;
+    io->shown = NULL;
+    io->from_kept = false;
+    io->io = (struct tls_io){.flush = flush};
+}
+
+int layer_io_end(struct layer_io *io)
+{
+    if (!io->io.out)
+        return 0;
+    const int status = io->io.out_length ? send_out(io) : 0;
+    give_back(&io->tls->hub->out[io->layer->depth], io->io.out);
+    return status;
+}
+
+uint8_t *layer_gather_take(struct layer_io *io)
+{
+    return borrow(&io->tls->hub->gather[io->layer->depth], TLS_RECORD);
+}
+
+void layer_gather_put(struct layer_io *io, uint8_t *buffer)
+{
+    give_back(&io->tls->hub->gather[io->layer->depth], buffer);
+}
+
+/* ---- input ----------------------------------------------------------------------------------- */
+
+int layer_io_feed(struct layer_io *io)
+{
+    struct tls_layer *tls = io->tls;
+    if (io->io.in_length)
+        return 1;
+    io->from_kept = tls->kept.memory != NULL;
+    if (io->from_kept) {
+        io->io.in = io->shown = tls->kept.memory + tls->kept.at;
+        io->io.in_length = tls->kept.length - tls->kept.at;
+        return 1;
+    }
+    const ssize_t n = cdt_layer_peek(io->layer, &io->io.in);
+    io->shown = io->io.in;
+    io->io.in_length = n > 0 ? (size_t)n : 0;
+    return n > 0 ? 1 : (int)n;
+}
+
+void layer_io_taken(struct layer_io *io)
+{
+    struct tls_layer *tls = io->tls;
+    const size_t taken = (size_t)(io->io.in - io->shown);
+    if (taken == 0)
+        return;
+    io->shown = io->io.in;
+    if (!io->from_kept) {
+        cdt_layer_consume(io->layer, taken);
+        return;
+    }
+    tls->kept.at += taken;
+    if (tls->kept.at < tls->kept.length)
+        return;
+    mem_free(tls->kept.memory);
+    tls->kept.memory = NULL;
+}

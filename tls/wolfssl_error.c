@@ -1,0 +1,96 @@
+/* Why a call of wolfSSL has failed, in words for people. */
+#ifdef CDT_HAVE_WOLFSSL
+#include <errno.h>
+#include <string.h>
+
+#include "tls/wolfssl.h"
+
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
+
+/* The usual ones; wolfSSL has words of its own for all. */
+static const struct {
+    int error, code;
+    const char *words;
+} reasons[] = {
+    {NO_PEER_CERT, CDT_ETLSNOCERT, "peer has shown no certificate"},
+    {MATCH_SUITE_ERROR, CDT_ETLS, "no cipher suite or group is common to both sides"},
+    {VERSION_ERROR, CDT_ETLS, "no version of TLS is common to both sides"},
+    {UNSUPPORTED_PROTO_VERSION, CDT_ETLS, "no version of TLS is common to both sides"},
+    {UNKNOWN_ALPN_PROTOCOL_NAME_E, CDT_ETLS, "no application protocol is common to both sides"},
+    {ECC_CURVE_ERROR, CDT_ETLS, "no group for the key exchange is common to both sides"},
+    {EXT_MISSING, CDT_ETLS, "peer has left out an extension that is needed"},
+    {UNKNOWN_RECORD_TYPE, CDT_ETLS, "peer does not speak TLS: there is no such record"},
+    {UNKNOWN_HANDSHAKE_TYPE, CDT_ETLS, "peer breaks the rules: there is no such message"},
+    {LENGTH_ERROR, CDT_ETLS, "peer breaks the rules: a record has an impossible length"},
+    {BUFFER_ERROR, CDT_ETLS, "peer breaks the rules: a message is malformed"},
+    {BUFFER_E, CDT_ETLS, "peer breaks the rules: a message is malformed"},
+    {PARSE_ERROR, CDT_ETLS, "peer breaks the rules: a message is malformed"},
+    {INCOMPLETE_DATA, CDT_ETLS, "peer breaks the rules: a message is incomplete"},
+    {INVALID_PARAMETER, CDT_ETLS, "peer breaks the rules: a parameter is not allowed"},
+    {OUT_OF_ORDER_E, CDT_ETLS, "peer breaks the rules: a message is out of order"},
+    {SANITY_MSG_E, CDT_ETLS, "peer breaks the rules: a message is out of order"},
+    {DUPLICATE_MSG_E, CDT_ETLS,
+     "peer breaks the rules: a message came twice, or would renegotiate"},
+    {NO_CHANGE_CIPHER_E, CDT_ETLS, "peer breaks the rules: a message is out of order"},
+    {SECURE_RENEGOTIATION_E, CDT_ETLS, "peer wants to renegotiate, which is refused"},
+    {DECRYPT_ERROR, CDT_ETLS, "a record was changed on its way, or is of another connection"},
+    {VERIFY_MAC_ERROR, CDT_ETLS, "a record was changed on its way, or is of another connection"},
+    {AES_GCM_AUTH_E, CDT_ETLS, "a record was changed on its way, or is of another connection"},
+    {MAC_CMP_FAILED_E, CDT_ETLS, "a record was changed on its way, or is of another connection"},
+    {VERIFY_FINISHED_ERROR, CDT_ETLS, "the handshake was changed on its way"},
+    {VERIFY_SIGN_ERROR, CDT_ETLS, "peer has not proved that the certificate's key is its own"},
+    {SIG_VERIFY_E, CDT_ETLS, "peer has not proved that the certificate's key is its own"},
+    {PEER_KEY_ERROR, CDT_ETLSCERT, "certificate has a key that cannot be used"},
+    {ASN_PARSE_E, CDT_ETLSCERT, "certificate is malformed"},
+    {MAX_CHAIN_ERROR, CDT_ETLSCERT, "peer has sent too many certificates"},
+    {RSA_KEY_SIZE_E, CDT_ETLSCERT, "an RSA key has less than 2048 bits"},
+    {ECC_KEY_SIZE_E, CDT_ETLSCERT, "a key has less than 256 bits"},
+    {ALERT_COUNT_E, CDT_ETLS, "peer sends nothing but alerts"},
+    {EXT_MASTER_SECRET_NEEDED_E, CDT_ETLS, "peer resumes without its extended master secret"},
+    {SCR_DIFFERENT_CERT_E, CDT_ETLSCERT, "peer has changed its certificate"},
+};
+
+const char *wolfssl_words(int error)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (reasons[i].error == error)
+            return reasons[i].words;
+    }
+    return wolfSSL_ERR_reason_error_string((unsigned long)error);
+}
+
+static int code_of(int error)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (reasons[i].error == error)
+            return -reasons[i].code;
+    }
+    return -CDT_ETLS;
+}
+
+int wolfssl_fail(struct tls_engine *engine, int error)
+{
+    struct tls_connection *connection = engine->connection;
+    WOLFSSL_ALERT_HISTORY history;
+    unsigned alert;
+
+    if (connection->failed)
+        return connection->failed;
+    if (engine->io_status)
+        return tls_fail(connection, engine->io_status, NULL);
+    if (error == MEMORY_E || error == MEMORY_ERROR)
+        return tls_fail(connection, -ENOMEM, NULL);
+    if (error == FATAL_ERROR &&
+        wolfSSL_get_alert_history(engine->ssl, &history) == WOLFSSL_SUCCESS &&
+        history.last_rx.level == alert_fatal)
+        return tls_fail_alert(connection, (unsigned)history.last_rx.code);
+    if (error == PARSE_ERROR && wolfssl_plain_alert(engine, &alert))
+        return tls_fail_alert(connection, alert);
+    if (error == ZERO_RETURN || error == WOLFSSL_ERROR_ZERO_RETURN)
+        return tls_fail(connection, -CDT_ETLS,
+                        "peer has closed TLS in the middle of the handshake");
+    return tls_fail(connection, code_of(error), "%s", wolfssl_words(error));
+}
+
+#endif

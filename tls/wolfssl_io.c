@@ -1,0 +1,57 @@
+/* Where wolfSSL would read from a socket and write to it: the buffers that are lent for a call. */
+#ifdef CDT_HAVE_WOLFSSL
+#include "tls/wolfssl.h"
+
+enum { HEADER = WOLFSSL_HEADER, ALERT = 21, ALERT_LENGTH = 2 };
+
+/* During the handshake: which record it is that wolfSSL reads. */
+static void follow(struct tls_engine *engine, const uint8_t *bytes, size_t count)
+{
+    for (; count; bytes++, count--) {
+        if (engine->header_length < HEADER) {
+            engine->header[engine->header_length++] = *bytes;
+            engine->left = (uint16_t)(engine->header[3] << 8 | engine->header[4]);
+        } else {
+            engine->left--;
+        }
+        if (engine->header_length == HEADER && engine->left == 0)
+            engine->header_length = 0;
+    }
+}
+
+bool wolfssl_plain_alert(const struct tls_engine *engine, unsigned *alert)
+{
+    const struct tls_io *io = engine->io;
+
+    if (engine->header_length < HEADER || engine->header[0] != ALERT ||
+        engine->left != ALERT_LENGTH || !io || io->in_length < ALERT_LENGTH)
+        return false;
+    *alert = io->in[1];
+    return true;
+}
+
+int wolfssl_take(WOLFSSL *ssl, char *data, int length, void *arg)
+{
+    struct tls_engine *engine = arg;
+
+    (void)ssl;
+    const size_t count = engine->io ? tls_io_take(engine->io, data, (size_t)length) : 0;
+    if (!engine->open)
+        follow(engine, (const uint8_t *)data, count);
+    return count ? (int)count : WOLFSSL_CBIO_ERR_WANT_READ;
+}
+
+/* Never WANT_WRITE: wolfSSL would have the same bytes given again. */
+int wolfssl_put(WOLFSSL *ssl, char *data, int length, void *arg)
+{
+    struct tls_engine *engine = arg;
+
+    (void)ssl;
+    if (engine->silent)
+        return length; /* close_notify, or an alert, is out: nothing follows it */
+    if (engine->io && !engine->io_status)
+        engine->io_status = tls_io_put(engine->io, data, (size_t)length);
+    return engine->io && !engine->io_status ? length : WOLFSSL_CBIO_ERR_GENERAL;
+}
+
+#endif
