@@ -17,13 +17,17 @@ endif
 # one that pkg-config finds) or none; OPENSSL is system or none.
 WOLFSSL ?= built
 OPENSSL ?= system
-$(foreach v,$(filter-out built system none,$(WOLFSSL)) $(filter-out system none,$(OPENSSL)),$(error no such choice: $v))
+# IPSEC_MB is system or none: AES-GCM by intel-ipsec-mb under wolfSSL, which is for x86-64.
+IPSEC_MB_HERE := $(if $(CROSS)$(filter none,$(WOLFSSL))$(filter-out x86_64,$(shell uname -m)),none,system)
+IPSEC_MB ?= $(IPSEC_MB_HERE)
+$(foreach v,$(filter-out built system none,$(WOLFSSL)) $(filter-out system none,$(OPENSSL) $(IPSEC_MB)),$(error no such choice: $v))
 
 empty  :=
 comma  := ,
 ARCH   := $(firstword $(subst -, ,$(CROSS)))
 CONFIG := $(ARCH) $(filter-out cc gcc %-gcc,$(notdir $(firstword $(CC)))) $(SANITIZE) $(if $(COVERAGE),coverage) \
-          $(patsubst %,wolfssl-%,$(filter-out built,$(WOLFSSL))) $(patsubst %,openssl-%,$(filter-out system,$(OPENSSL)))
+          $(patsubst %,wolfssl-%,$(filter-out built,$(WOLFSSL))) $(patsubst %,openssl-%,$(filter-out system,$(OPENSSL))) \
+          $(patsubst %,ipsec-mb-%,$(filter-out $(IPSEC_MB_HERE),$(IPSEC_MB)))
 CONFIG := $(subst $(empty) $(empty),-,$(strip $(CONFIG)))
 BUILD  := build$(if $(CONFIG),/$(CONFIG))
 OBJ    := $(BUILD)/obj
@@ -51,6 +55,11 @@ PKG_CONFIG    ?= $(CROSS)pkg-config
 WOLFSSL_NEED  := libwolfssl
 TLS_CPPFLAGS  := -DCDT_HAVE_WOLFSSL $(shell $(PKG_CONFIG) --cflags wolfssl 2>/dev/null)
 TLS_LIBS      := $(shell $(PKG_CONFIG) --libs wolfssl 2>/dev/null || echo -lwolfssl)
+endif
+ifeq ($(IPSEC_MB),system)
+IPSEC_MB_NEED := libipsec-mb
+TLS_CPPFLAGS  += -DCDT_HAVE_IPSEC_MB
+TLS_LIBS      += -lIPSec_MB
 endif
 ifeq ($(OPENSSL),system)
 TLS_CPPFLAGS  += -DCDT_HAVE_OPENSSL
@@ -87,7 +96,7 @@ ALL_H     := $(wildcard include/conduit/*.h */*.h test/*/*.h)
 $(BUILD)/examples/libuv: private EXTRA := -luv
 
 # ---- the groups of ./packages that a goal needs, and what it builds -------------------------------
-NEED_demo     := build $(WOLFSSL_NEED)
+NEED_demo     := build $(WOLFSSL_NEED) $(IPSEC_MB_NEED)
 NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons) $(if $(findstring clang,$(CC)),clang)
 NEED_deps     := $(NEED_test)
 NEED_memcheck := $(NEED_test) valgrind
@@ -238,4 +247,4 @@ help:
 #? make memcheck | fuzz [FUZZ_TIME=30] | coverage | bench | lint | format | format-check | clean
 #? make install        [PREFIX=/usr/local] [LIBDIR=] [DESTDIR=]
 #? variables: CC=clang  CROSS=aarch64-linux-gnu-  SANITIZE=address,undefined|thread  COVERAGE=1  LTO=  WERROR=1  CFLAGS=
-#?            WOLFSSL=built|system|none  WOLFSSL_SWITCHES=  OPENSSL=system|none
+#?            WOLFSSL=built|system|none  WOLFSSL_SWITCHES=  OPENSSL=system|none  IPSEC_MB=system|none

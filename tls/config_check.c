@@ -123,7 +123,9 @@ void tls_options_decide(struct cdt_tls_options *o)
         o->verify = client ? CDT_TLS_VERIFY_REQUIRE : CDT_TLS_VERIFY_NONE;
     if (!o->native && !o->min_version)
         o->min_version = CDT_TLS_1_2;
-    decide(&o->system_anchors, client && !o->native && o->verify != CDT_TLS_VERIFY_NONE);
+    const bool wanted = client && !o->native && o->verify != CDT_TLS_VERIFY_NONE;
+    if (!wanted || !has_anchors(o)) /* else they are welcome, but not needed: left undecided */
+        decide(&o->system_anchors, wanted);
     decide(&o->check_host, client);
     decide(&o->check_ip, client);
     decide(&o->resumption, true);

@@ -5,8 +5,7 @@
 
 #include "tls/config.h"
 
-/* config_check.c: what is wrong with options, as a sentence; NULL: nothing. The backend is
- * decided. */
+/* config_check.c: what is wrong with options, as a sentence; NULL: nothing. */
 const char *tls_options_fault(const struct cdt_tls_options *options);
 /* Decides what was left to us. */
 void tls_options_decide(struct cdt_tls_options *options);

@@ -112,9 +112,10 @@ static int read_anchors(const struct cdt_tls_options *options, struct tls_materi
     int status = read_list(&list, options->ca_file, options->ca, error);
     if (status == 0 && options->ca_dir)
         status = tls_load_folder(options->ca_dir, list.blobs, list.count, error);
-    if (status == 0 && options->system_anchors == CDT_ON)
-        status = tls_load_system(list.blobs, list.count, error);
-    return status;
+    if (status || options->system_anchors == CDT_OFF)
+        return status;
+    status = tls_load_system(list.blobs, list.count, error);
+    return status == -CDT_ETLSKEY && options->system_anchors == CDT_DEFAULT ? 0 : status;
 }
 
 static int read_crls(const struct cdt_tls_options *options, struct tls_material *material,

@@ -210,7 +210,7 @@ static int read_key(const struct tls_spec *spec, const struct tls_own *own, EVP_
     if (!asking.asked)
         return tls_why(error, -CDT_ETLSKEY, "%s: private key: %s", source, openssl_reason());
     if (!spec->password)
-        return tls_why(error, -CDT_ETLSKEY, "%s: the key is encrypted, and no password is known",
+        return tls_why(error, -CDT_ETLSKEY, "%s: the key is encrypted, and there is no password",
                        source);
     if (asking.status)
         return tls_why(error, -CDT_ETLSKEY, "%s: no password for the key: %s", source,
@@ -248,7 +248,7 @@ static int use_key(SSL_CTX *ssl_ctx, const struct tls_own *own, EVP_PKEY *key,
     if (wrong)
         return tls_why(error, -CDT_ETLSKEY, "%s: private key: %s", own->key.source, wrong);
     if (!X509_check_private_key(SSL_CTX_get0_certificate(ssl_ctx), key))
-        return tls_why(error, -CDT_ETLSKEY, "%s: the key does not belong to the certificate of %s",
+        return tls_why(error, -CDT_ETLSKEY, "%s: the key is not that of the certificate in %s",
                        own->key.source, own->cert.source);
     if (!SSL_CTX_use_PrivateKey(ssl_ctx, key))
         return tls_why(error, -CDT_ETLSKEY, "%s: private key: %s", own->key.source,

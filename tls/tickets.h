@@ -27,9 +27,9 @@ void tls_tickets_free(struct tls_tickets *tickets); /* NULL is allowed; forgets 
 
 /* The key for new tickets. 0 or a negative code: then no ticket is given. */
 int tls_tickets_current(struct tls_tickets *tickets, struct tls_ticket_key *key);
-/* The key of this name, if it is the current one or the one before: 1 current (with a secret also the
- * next one, of a process whose clock is ahead), 2 the one before (give a new ticket), 0 unknown. Old
- * keys are forgotten by these calls, not between them. */
+/* The key of this name, if it is the current one or the one before: 1 current (with a secret also
+ * the next one, of a process whose clock is ahead), 2 the one before (give a new ticket),
+ * 0 unknown. Old keys are forgotten by these calls, not between them. */
 int tls_tickets_find(struct tls_tickets *tickets, const uint8_t name[16],
                      struct tls_ticket_key *key);
 /* The same at a given time, ns since 1970; for tests. */

@@ -1,4 +1,4 @@
-/* The backend of wolfSSL: its table, its beginning, and what of its cryptography is used elsewhere. */
+/* The backend of wolfSSL: its table, its beginning, and what of its cryptography others use. */
 #ifdef CDT_HAVE_WOLFSSL
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include <wolfssl/wolfcrypt/hmac.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
-/* The one that was built for us uses our memory; a packaged one may have other users in the process. */
+/* The one that was built for us uses our memory; a packaged one may have other users in the
+ * process. */
 static int init(void)
 {
 #ifdef CDT_WOLFSSL_BUILT

@@ -83,8 +83,8 @@ void wolfssl_chain_check(const struct wolfssl_trust *trust, enum cdt_tls_role ro
                          const struct wolfssl_link *links, size_t count,
                          struct tls_verdict *verdict);
 
-/* wolfssl_constraints.c: whether the names of a certificate are among those for which an authority may
- * issue. */
+/* wolfssl_constraints.c: whether the names of a certificate are among those for which an authority
+ * may issue. */
 bool wolfssl_may_issue(const uint8_t *authority, size_t authority_length, const uint8_t *der,
                        size_t length);
 
@@ -94,8 +94,8 @@ void wolfssl_verify_set(struct tls_engine *engine);
 /* wolfssl_io.c: wolfSSL's callbacks; their argument is the engine. */
 int wolfssl_take(WOLFSSL *ssl, char *data, int length, void *arg);
 int wolfssl_put(WOLFSSL *ssl, char *data, int length, void *arg);
-/* A client that ends a handshake of TLS 1.3 may send its alert before it encrypts; wolfSSL then stops
- * behind the header of that record. True: this is so. */
+/* A client that ends a handshake of TLS 1.3 may send its alert before it encrypts; wolfSSL then
+ * stops behind the header of that record. True: this is so. */
 bool wolfssl_plain_alert(const struct tls_engine *engine, unsigned *alert);
 
 /* wolfssl_tickets.c: wolfSSL's callback; its argument is the context. */

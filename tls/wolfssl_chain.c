@@ -1,7 +1,7 @@
 /* What becomes of the chain that a peer has sent (RFC 5280 section 6): ways by names from its own
- * certificate to one of our anchors, then each signature on one, from the anchor down. wolfSSL's own
- * walk over the chain would put the certificates of peers among the anchors of all connections, and
- * cannot tell which one is bad; so its managers are used here, one for each verification. */
+ * certificate to one of our anchors, then each signature on one, from the anchor down. wolfSSL's
+ * own walk over the chain would put the certificates of peers among the anchors of all connections,
+ * and cannot tell which one is bad; so its managers are used here, one for each verification. */
 #ifdef CDT_HAVE_WOLFSSL
 #include <errno.h>
 #include <string.h>
@@ -19,13 +19,13 @@ enum {
     EC_POINT_MIN = 1 + 2 * 32 /* of P-256 */
 };
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 bool wolfssl_link_read(struct wolfssl_link *link, const uint8_t *der, size_t length)
 {
     struct der at = {der, der + length}, issuer, subject;
 
-    if (!der_take(&at, DER_SEQUENCE, &at) || !der_take(&at, DER_SEQUENCE, &at))
+    if (!der_enter(&at, DER_SEQUENCE) || !der_take(&at, DER_SEQUENCE, &at))
         return false;
     der_take(&at, DER_CONTEXT | DER_CONSTRUCTED, NULL); /* the version */
     if (!der_take(&at, DER_INTEGER, NULL) || !der_take(&at, DER_SEQUENCE, NULL) ||
@@ -56,7 +56,7 @@ static bool self_issued(const struct wolfssl_link *link)
     return issued_by(link, link->subject, link->subject_length);
 }
 
-/* ---- the way ---------------------------------------------------------------------------------- */
+/* ---- the way --------------------------------------------------------------------------------- */
 
 struct way {
     const struct wolfssl_trust *trust;
@@ -88,7 +88,7 @@ static bool is_on(const struct way *way, size_t index)
     return false;
 }
 
-/* ---- one certificate -------------------------------------------------------------------------- */
+/* ---- one certificate ------------------------------------------------------------------------- */
 
 /* wolfSSL's codes; what is not here is a bad certificate. */
 static const struct {
@@ -178,7 +178,7 @@ static enum tls_chain check_one(WOLFSSL_CERT_MANAGER *manager, const struct wolf
     return chain;
 }
 
-/* ---- revocation ------------------------------------------------------------------------------- */
+/* ---- revocation ------------------------------------------------------------------------------ */
 
 /* Each list of the issuer for itself, for wolfSSL looks at one alone: who is on one of them is
  * revoked, and one of them must be good. */
@@ -209,7 +209,7 @@ static enum tls_chain check_revoked(WOLFSSL_CERT_MANAGER *manager, const struct 
     return chain;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static void condemn(struct tls_verdict *verdict, enum tls_chain chain,
                     const struct wolfssl_link *link, const char *detail)
@@ -297,7 +297,7 @@ static void verify(WOLFSSL_CERT_MANAGER *manager, const struct way *way,
 /* The way leads to an anchor: true if all on it is good. */
 static bool walk(struct way *way)
 {
-    struct tls_verdict verdict;
+    struct tls_verdict verdict = {.chain = TLS_CHAIN_UNKNOWN_ISSUER};
     WOLFSSL_CERT_MANAGER *manager = wolfSSL_CertManagerNew();
 
     if (manager)

@@ -1,6 +1,6 @@
-/* The names for which an authority may issue (RFC 5280 section 4.2.1.10). wolfSSL asks the issuer alone,
- * not those above it, takes "badexample.org" for a part of "example.org", and leaves addresses out;
- * so those names that are compared with whom we want to reach are looked at here. */
+/* The names for which an authority may issue (RFC 5280 section 4.2.1.10). wolfSSL asks the issuer
+ * alone, not those above it, takes "badexample.org" for a part of "example.org", and leaves
+ * addresses out; so those names that are compared with whom we want to reach are looked at here. */
 #ifdef CDT_HAVE_WOLFSSL
 #include <string.h>
 #include <strings.h>
@@ -24,7 +24,7 @@ static int find(const uint8_t *der, size_t length, struct der *constraints)
     struct der at = {der, der + length}, contents, name;
     uint8_t tag;
 
-    if (!der_take(&at, DER_SEQUENCE, &at) || !der_take(&at, DER_SEQUENCE, &at))
+    if (!der_enter(&at, DER_SEQUENCE) || !der_take(&at, DER_SEQUENCE, &at))
         return -1;
     do {
         if (!der_left(&at))

@@ -13,7 +13,7 @@
 
 enum { TLS_1_2 = CDT_TLS_1_2, TLS_1_3 = CDT_TLS_1_3, RSA_BITS = 2048, EC_BITS = 256, LIST = 1024 };
 
-/* ---- settings --------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static WOLFSSL_METHOD *method(const struct tls_spec *spec)
 {
@@ -92,7 +92,7 @@ static int set_all(struct tls_context *context, const struct tls_spec *spec,
     return status;
 }
 
-/* ---- contexts --------------------------------------------------------------------------------- */
+/* ---- contexts -------------------------------------------------------------------------------- */
 
 static int make(struct tls_context *context, const struct tls_spec *spec, const struct tls_own *own,
                 struct cdt_text_error *error)

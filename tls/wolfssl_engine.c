@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "reactor/internal.h"
-#include "tls/wolfssl.h"
+#include "tls/wolfssl_ipsec_mb.h"
 
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
-/* ---- a new one -------------------------------------------------------------------------------- */
+/* ---- a new one ------------------------------------------------------------------------------- */
 
 /* "h2,http/1.1", as wolfSSL wants it, from the form on the wire: each length becomes a comma. */
 static int set_alpn(struct tls_engine *engine)
@@ -76,6 +76,8 @@ static int set_up(struct tls_engine *engine)
     wolfSSL_SetIOReadCtx(ssl, engine);
     wolfSSL_SetIOWriteCtx(ssl, engine);
     wolfssl_verify_set(engine);
+    if (!context->native)
+        wolfssl_ipsec_mb(ssl);
 #ifdef HAVE_SECRET_CALLBACK
     if (context->key_log)
         wolfSSL_set_tls13_secret_cb(ssl, on_secret, NULL);
@@ -114,7 +116,7 @@ void wolfssl_engine_free(struct tls_engine *engine)
     mem_free(engine);
 }
 
-/* ---- what was negotiated ---------------------------------------------------------------------- */
+/* ---- what was negotiated --------------------------------------------------------------------- */
 
 /* Kept apart: a packaged wolfSSL forgets it when both sides have closed. */
 static int keep_facts(struct tls_engine *engine)
@@ -146,7 +148,7 @@ void wolfssl_facts(const struct tls_engine *engine, struct tls_facts *facts)
                                 .resumed = engine->resumed};
 }
 
-/* ---- calls ------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void leave(struct tls_engine *engine)
 {

@@ -31,7 +31,7 @@ int wolfssl_certificate(const char *pem, size_t length, uint8_t **der, size_t *d
     return status;
 }
 
-/* ---- the certificate -------------------------------------------------------------------------- */
+/* ---- the certificate ------------------------------------------------------------------------- */
 
 static int refuse(const struct tls_blob *blob, const char *what, int code,
                   struct cdt_text_error *error)
@@ -56,7 +56,7 @@ static int load_certificate(WOLFSSL_CTX *ctx, const struct tls_blob *blob,
     return status == WOLFSSL_SUCCESS ? 0 : refuse(blob, "the certificate", status, error);
 }
 
-/* ---- the key ---------------------------------------------------------------------------------- */
+/* ---- the key --------------------------------------------------------------------------------- */
 
 /* The password callback of wolfSSL, in the clothes of ours. */
 struct asking {

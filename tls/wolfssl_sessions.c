@@ -27,8 +27,8 @@ static bool is_old(const struct tls_engine *engine)
     return wolfSSL_GetVersion(engine->ssl) == WOLFSSL_TLSV1_2;
 }
 
-/* A client of wolfSSL 5.5 that has a ticket of TLS 1.2 takes every answer for a resumption. When it is
- * none it fails, unless it was built for WPA, where that is usual. */
+/* A client of wolfSSL 5.5 that has a ticket of TLS 1.2 takes every answer for a resumption. When it
+ * is none it fails, unless it was built for WPA, where that is usual. */
 static bool is_good(const struct tls_engine *engine)
 {
 #ifdef WOLFSSL_WPAS

@@ -1,5 +1,5 @@
-/* Session tickets of a server (RFC 5077): sealed with AES-256-GCM under the keys of tls/tickets.h. The
- * name of the key is bound to the rest. */
+/* Session tickets of a server (RFC 5077): sealed with AES-256-GCM under the keys of tls/tickets.h.
+ * The name of the key is bound to the rest. */
 #ifdef CDT_HAVE_WOLFSSL
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Whom a context trusts: anchors and revocation lists, kept in DER. The few that a chain leads to are
- * put into a manager of wolfSSL for the time of its verification (wolfssl_chain.c). */
+/* Whom a context trusts: anchors and revocation lists, kept in DER. The few that a chain leads to
+ * are put into a manager of wolfSSL for the time of its verification (wolfssl_chain.c). */
 #ifdef CDT_HAVE_WOLFSSL
 #include <errno.h>
 #include <stdio.h>
@@ -72,8 +72,8 @@ static bool read_crl(struct wolfssl_item *item)
     return true;
 }
 
-/* 1, or wolfSSL's code. A date that has passed, or not come, is no reason to refuse it: the chain that
- * needs it will be refused. */
+/* 1, or wolfSSL's code. A date that has passed, or not come, is no reason to refuse it: the chain
+ * that needs it will be refused. */
 static int try_anchor(struct wolfssl_item *item)
 {
     struct wolfssl_link link = {.der = NULL};

@@ -1,6 +1,7 @@
-/* The peer's certificate. wolfSSL knows no anchor, so that every certificate of a chain is of an unknown
- * issuer to it and none is put among its anchors; whether it is good is found in wolfssl_chain.c, and
- * decided by tls_verify(). Contexts of the caller's keep wolfSSL's own verification. */
+/* The peer's certificate. wolfSSL knows no anchor, so that every certificate of a chain is of an
+ * unknown issuer to it and none is put among its anchors; whether it is good is found in
+ * wolfssl_chain.c, and decided by tls_verify(). Contexts of the caller's keep wolfSSL's own
+ * verification. */
 #ifdef CDT_HAVE_WOLFSSL
 #include <string.h>
 
@@ -55,8 +56,8 @@ static void check(const struct tls_engine *engine, const WOLFSSL_X509_STORE_CTX 
         *verdict = (struct tls_verdict){.chain = TLS_CHAIN_BAD, .detail = "it is malformed"};
 }
 
-/* What wolfSSL finds wrong with a certificate whose issuer it does not know, and what wolfssl_chain.c
- * finds out for itself. */
+/* What wolfSSL finds wrong with a certificate whose issuer it does not know, and what
+ * wolfssl_chain.c finds out for itself. */
 static bool is_one_of(int error, const int *codes)
 {
     while (*codes && *codes != error)
@@ -103,8 +104,8 @@ static int decide(struct tls_engine *engine, const WOLFSSL_BUFFER_INFO *cert,
     return 0;
 }
 
-/* A client has shown none. In TLS 1.3 wolfSSL has refused it by now, in TLS 1.2 it would later, without
- * an alert. */
+/* A client has shown none. In TLS 1.3 wolfSSL has refused it by now, in TLS 1.2 it would later,
+ * without an alert. */
 static bool may_have_none(struct tls_engine *engine)
 {
     if (engine->context->native || engine->context->verify != CDT_TLS_VERIFY_REQUIRE)
@@ -114,8 +115,8 @@ static bool may_have_none(struct tls_engine *engine)
     return false;
 }
 
-/* Higher ones that wolfSSL could not verify are looked at with the peer's own, which comes last. What
- * it cannot use at all (a key of an unknown kind) nobody may overrule. */
+/* Higher ones that wolfSSL could not verify are looked at with the peer's own, which comes last.
+ * What it cannot use at all (a key of an unknown kind) nobody may overrule. */
 static int on_verify(int good, WOLFSSL_X509_STORE_CTX *store)
 {
     struct tls_engine *engine = store->userCtx;

@@ -115,8 +115,9 @@ struct cdt_tls_options {
 
     /* The peer's certificate. */
     enum cdt_tls_verify verify;
-    enum cdt_switch system_anchors;    /* clients; default on. $SSL_CERT_FILE and $SSL_CERT_DIR,
-                                         * else where systems keep them */
+    enum cdt_switch system_anchors;    /* clients; default on, where there are none only needed
+                                         * without others. $SSL_CERT_FILE and $SSL_CERT_DIR, else
+                                         * where systems keep them */
     const char *ca_file, *ca_dir, *ca; /* anchors besides: PEM file, folder of such, PEM text.
                                          * Of a server: whose clients are good */
     const char *crl_file, *crl;        /* revocation lists, PEM. If there is one, the issuer of the

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include <conduit/tls.h>
+
 #include "test/support/serve.h"
 
 static char keys_folder[64];
@@ -33,7 +35,7 @@ static const char keys_script[] =
     "{ printf -- '-----BEGIN CERTIFICATE-----\\nMAMCAQA=\\n-----END CERTIFICATE-----\\n'; "
     "cat ca.crt; } >junk.pem\n";
 
-/* A group's setup: false, and said so, if the command is not there. */
+/* False, and said so, if the command is not there. */
 static inline bool keys_make(void)
 {
     test_folder(keys_folder);
@@ -47,9 +49,33 @@ static inline bool keys_make(void)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (status == 0)
         return true;
-    print_message("SKIPPED: the openssl command cannot make certificates (%s/log)\n", keys_folder);
+    print_message("SKIPPED: the openssl command cannot make certificates\n");
     return false;
 }
+
+static inline void keys_missing(void **state)
+{
+    (void)state;
+    skip();
+}
+
+static inline int keys_run_count(const struct CMUnitTest *tests, size_t count)
+{
+    const struct CMUnitTest nothing[] = {cmocka_unit_test(keys_missing)};
+    bool ready = cdt_tls_built_in(CDT_TLS_WOLFSSL) || cdt_tls_built_in(CDT_TLS_OPENSSL);
+    if (!ready)
+        print_message("SKIPPED: no TLS backend is built in\n");
+    ready = ready && keys_make();
+    const int failed = ready ? _cmocka_run_group_tests("tests", tests, count, NULL, NULL)
+                             : cmocka_run_group_tests(nothing, NULL, NULL);
+    if (*keys_folder)
+        test_folder_remove(keys_folder);
+    return failed;
+}
+
+/* Runs the tests of main(), with their files; all are skipped, and it is said why, where that
+ * cannot be. */
+#define keys_run(tests) keys_run_count(tests, sizeof(tests) / sizeof *(tests))
 
 static inline const char *keys_path(const char *name)
 {

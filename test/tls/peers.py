@@ -76,6 +76,13 @@ class Program:
         self.process.stdin.write(data if isinstance(data, bytes) else data.encode())
         self.process.stdin.flush()
 
+    def try_send(self, data):
+        """To a peer that may have ended."""
+        try:
+            self.send(data)
+        except BrokenPipeError:
+            pass
+
     def close(self):
         self.process.stdin.close()
 

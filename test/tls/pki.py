@@ -9,7 +9,7 @@ way each. `pki.py FOLDER` makes them all; NAME.pem is a leaf with its chain, NAM
   p256.pkcs8.key, p256.trad.key, rsa.pkcs8.key, rsa.trad.key   keys encrypted with AES-256
   p256.both.pem       chain and key in one file
 
-All is made with the openssl command, and good for a month."""
+All is made with the openssl command, and good for three months."""
 
 import os
 import subprocess
@@ -96,7 +96,7 @@ certificate = {name}.pem
 private_key = {name}.key
 rand_serial = yes
 default_md = sha256
-default_days = 30
+default_days = 90
 default_crl_days = 30
 policy = any
 unique_subject = no
@@ -138,7 +138,7 @@ class Pki:
         self.write(name + ".index.attr", "unique_subject = no\n")
         kind = ["-subj", f"/CN=Test {name}", "-newkey", *P256, "-nodes", "-keyout", name + ".key"]
         if above is None:
-            self.openssl("req", "-x509", *kind, "-days", "30", "-extensions", "authority", "-out", name + ".pem")
+            self.openssl("req", "-x509", *kind, "-days", "90", "-extensions", "authority", "-out", name + ".pem")
         else:
             self.openssl("req", "-new", *kind, "-out", name + ".csr")
             self.sign(name, above, NOW, "below")
@@ -192,7 +192,7 @@ class Pki:
         self.authority("other-ca")
         for name, what in LEAVES.items():
             self.leaf(name, *what)
-        self.openssl("req", "-x509", "-subj", "/CN=self-signed", "-newkey", *P256, "-nodes", "-days", "30",
+        self.openssl("req", "-x509", "-subj", "/CN=self-signed", "-newkey", *P256, "-nodes", "-days", "90",
                      "-addext", "subjectAltName=" + GOOD, "-keyout", "self-signed.key", "-out", "self-signed.pem")
         self.lists()
         self.encrypted()

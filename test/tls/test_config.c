@@ -8,12 +8,9 @@
     (enum cdt_tls_backend b = CDT_TLS_WOLFSSL; b < CDT_TLS_NONE; b++) if (cdt_tls_built_in(b))
 
 static struct cdt_reactor *reactor;
-static bool ready;
 
 static int setup(void **state)
 {
-    if (!ready)
-        skip();
     unsetenv("SSL_CERT_DIR");
     setenv("SSL_CERT_FILE", keys_path("ca.crt"), 1);
     reactor = test_reactor();
@@ -692,12 +689,5 @@ int main(void)
         config_test(a_configuration_may_outlive_its_reactor),
         config_test(a_forked_child_cannot_use_it),
     };
-    ready = keys_make();
-    if (!cdt_tls_built_in(CDT_TLS_WOLFSSL) && !cdt_tls_built_in(CDT_TLS_OPENSSL)) {
-        print_message("SKIPPED: no TLS backend is built in\n");
-        ready = false;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    test_folder_remove(keys_folder);
-    return failed;
+    return keys_run(tests);
 }

@@ -47,13 +47,10 @@ static void release(void *memory)
 }
 
 static struct cdt_reactor *reactor;
-static bool ready;
 
 static int setup(void **state)
 {
     (void)state;
-    if (!ready)
-        skip();
     unsetenv("SSL_CERT_FILE");
     setenv("SSL_CERT_DIR", keys_path("anchors"), 1);
     reactor = test_reactor();
@@ -195,12 +192,5 @@ int main(void)
     };
     if (cdt_set_allocator(allocate, resize, release))
         return 1;
-    ready = keys_make();
-    if (!cdt_tls_built_in(CDT_TLS_WOLFSSL) && !cdt_tls_built_in(CDT_TLS_OPENSSL)) {
-        print_message("SKIPPED: no TLS backend is built in\n");
-        ready = false;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    test_folder_remove(keys_folder);
-    return failed;
+    return keys_run(tests);
 }

@@ -529,6 +529,45 @@ static void failures_stay_where_they_are(void **state)
     }
 }
 
+static int refuse_bytes(struct tls_io *io)
+{
+    (void)io;
+    return -ENOBUFS;
+}
+
+/* Where bytes cannot be sent, calls fail with the reason. */
+static void tells_why_bytes_cannot_be_sent(void **state)
+{
+    for_versions(version)
+    {
+        struct scene scene;
+        uint8_t data[100] = {0};
+        begin(&scene, state, made.p256);
+        set_version(&scene, version);
+        scene_start(&scene);
+        scene.talk.client.out_size = 10;
+        struct tls_connection *client = &scene.talk.client.connection;
+        struct tls_connection *server = &scene.talk.server.connection;
+        talk_open(&scene.talk);
+        struct tls_io *io = end_begin(&scene.talk.client, false);
+        io->flush = refuse_bytes;
+        assert_int_equal(client->backend->write(client->engine, io, data, sizeof data), -ENOBUFS);
+        assert_int_equal(client->failed, -ENOBUFS);
+        talk_end(&scene.talk);
+
+        scene_start(&scene); /* in the middle of the handshake */
+        while (end_step(&scene.talk.client))
+            ;
+        assert_true(end_accept(&scene.talk.server));
+        scene.talk.server.out_size = 10;
+        io = end_begin(&scene.talk.server, true);
+        io->flush = refuse_bytes;
+        assert_int_equal(server->backend->handshake(server->engine, io), -ENOBUFS);
+        assert_int_equal(server->failed, -ENOBUFS);
+        scene_end(&scene);
+    }
+}
+
 static const struct pair_test tests[] = {
     {"negotiates_versions", negotiates_versions},
     {"refuses_other_versions", refuses_other_versions},
@@ -552,6 +591,7 @@ static const struct pair_test tests[] = {
     {"carries_big_data", carries_big_data},
     {"takes_byte_by_byte", takes_byte_by_byte},
     {"failures_stay_where_they_are", failures_stay_where_they_are},
+    {"tells_why_bytes_cannot_be_sent", tells_why_bytes_cannot_be_sent},
 };
 
 int main(void)

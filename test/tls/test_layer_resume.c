@@ -38,6 +38,12 @@ static bool again(struct ends *ends, struct cdt_tls_config *client, struct cdt_t
     return info[CLIENT].resumed;
 }
 
+/* Behind a ticket that was refused: some combinations give a new one only in the next handshake. */
+static bool soon(struct ends *ends, struct cdt_tls_config *client, struct cdt_tls_config *server)
+{
+    return again(ends, client, server, NAME) || again(ends, client, server, NAME);
+}
+
 static void test_resumed(void **state)
 {
     (void)state;
@@ -98,7 +104,7 @@ static void test_shared_key(void **state)
         assert_true(again(&ends, ends.config[CLIENT], same, NAME));
         assert_true(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME));
         assert_false(again(&ends, ends.config[CLIENT], other, NAME));
-        assert_true(again(&ends, ends.config[CLIENT], other, NAME));
+        assert_true(soon(&ends, ends.config[CLIENT], other));
         cdt_tls_config_free(same);
         cdt_tls_config_free(other);
         ends_free(&ends);
@@ -132,7 +138,8 @@ static void test_no_way_round(void **state)
     }
 }
 
-/* A session of a name is not used for a server that would not be trusted any more. */
+/* Sessions that a client has kept are forgotten: anchors may have changed. A server's tickets stay
+ * good: they say nothing of a client. */
 static void test_reload_forgets(void **state)
 {
     (void)state;
@@ -150,8 +157,9 @@ static void test_reload_forgets(void **state)
             assert_false(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME));
             assert_true(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME));
             assert_int_equal(cdt_tls_config_reload(ends.config[side], &error), 0);
-            assert_false(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME));
-            assert_true(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME));
+            assert_int_equal(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME),
+                             side == SERVER);
+            assert_true(soon(&ends, ends.config[CLIENT], ends.config[SERVER]));
             assert_int_equal(tls_counters(ends.config[side]).reloads, 1);
             ends_free(&ends);
         }

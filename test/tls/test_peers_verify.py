@@ -44,6 +44,8 @@ def test_insecure_takes_all():
     for cert in WRONG:
         for port in each_server(cert):
             for backend in BACKENDS:
+                if (backend, cert) == ("wolfssl", "rsa1024"):
+                    continue  # it has no mathematics for keys of this size
                 done = connect(pki, backend, port, "--insecure", ca=None, input=b"abc\n")
                 equal((done.returncode, done.stdout), (0, b"cba\n"), backend, cert, done.stderr)
 
