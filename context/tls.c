@@ -116,15 +116,16 @@ int attempt_tls(struct attempt *attempt)
 {
     struct race *race = attempt->race;
     const struct context_row *row = context_row(attempt->base);
+    if (!row->connect) {
+        attempt->why = row->no_connect;
+        return -EPROTONOSUPPORT;
+    }
     const int status = race_config(race);
     if (status) {
         attempt->why = race->tls_error.text[0] ? race->tls_error.text : NULL;
         return status;
     }
-    if (row->connect)
-        return row->connect(attempt);
-    attempt->why = row->no_connect;
-    return -EPROTONOSUPPORT;
+    return row->connect(attempt);
 }
 
 int race_push_tls(struct race *race, const struct cdt_endp *endp, unsigned *depth)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reactor/internal.h"
+#include "tls/wolfssl.h"
 #include "tls/wolfssl_ipsec_mb.h"
 
 #include <wolfssl/error-ssl.h>
@@ -77,7 +78,7 @@ static int set_up(struct tls_engine *engine)
     wolfSSL_SetIOWriteCtx(ssl, engine);
     wolfssl_verify_set(engine);
     if (!context->native)
-        wolfssl_ipsec_mb(ssl);
+        wolfSSL_SetDevId(ssl, wolfssl_ipsec_mb());
 #ifdef HAVE_SECRET_CALLBACK
     if (context->key_log)
         wolfSSL_set_tls13_secret_cb(ssl, on_secret, NULL);

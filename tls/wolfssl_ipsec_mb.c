@@ -1,6 +1,6 @@
-/* AES-GCM of intel-ipsec-mb, as a device for wolfSSL's cryptography. Only the functions that work on
- * one buffer are used: they keep nothing between calls, so that any thread may. The key schedule is
- * made for each record, which costs it a tenth of its time, and the connection no memory. */
+/* AES-GCM of intel-ipsec-mb, as a device for wolfSSL's cryptography. Only the functions that work
+ * on one buffer are used: they keep nothing between calls, so that any thread may. The key schedule
+ * is made for each record, which costs a tenth of its time, and the connection no memory. */
 #if defined CDT_HAVE_WOLFSSL && defined CDT_HAVE_IPSEC_MB
 #include <pthread.h>
 #include <string.h>
@@ -30,8 +30,8 @@ struct scratch {
 
 /* ---- the library ----------------------------------------------------------------------------- */
 
-/* The library asks for the processor, but not whether the system saves the registers of AVX-512. With
- * anything less, its AES-GCM is as fast as wolfSSL's at best. */
+/* The library asks what the processor has, but not whether the system saves the registers of
+ * AVX-512. With anything less, its AES-GCM is as fast as wolfSSL's at best. */
 bool wolfssl_ipsec_mb_fits(void)
 {
     const uint64_t needed = IMB_CPUFLAGS_AVX512_T2;
@@ -39,7 +39,7 @@ bool wolfssl_ipsec_mb_fits(void)
     return __builtin_cpu_supports("avx512f") && (imb_get_feature_flags() & needed) == needed;
 }
 
-/* Asked for with the first record, for the tests that the library makes of itself take as long as a
+/* With the first record, for the tests that the library makes of itself take as long as a
  * handshake. The manager is needed no longer than to learn the functions. */
 static void load(void)
 {
@@ -76,8 +76,8 @@ static bool takes(const Aes *aes, word32 size, word32 nonce, word32 tag)
            (aes->keylen == AES_128_KEY_SIZE || aes->keylen == AES_256_KEY_SIZE) && loaded();
 }
 
-static bool there(const void *in, const void *out, const void *nonce, const void *tag,
-                  const void *extra, word32 extra_size)
+static bool complete(const void *in, const void *out, const void *nonce, const void *tag,
+                     const void *extra, word32 extra_size)
 {
     return in && out && nonce && tag && (extra || !extra_size);
 }
@@ -102,7 +102,7 @@ static int encrypt(const wc_CryptoInfo *info)
     struct scratch scratch;
 
     if (!takes(aes, size, info->cipher.aesgcm_enc.ivSz, info->cipher.aesgcm_enc.authTagSz) ||
-        !there(in, out, nonce, tag, extra, extra_size))
+        !complete(in, out, nonce, tag, extra, extra_size))
         return CRYPTOCB_UNAVAILABLE;
     const int key = aes->keylen == AES_256_KEY_SIZE;
     gcm.prepare[key](aes->devKey, &scratch.key);
@@ -123,7 +123,7 @@ static int decrypt(const wc_CryptoInfo *info)
     struct scratch scratch;
 
     if (!takes(aes, size, info->cipher.aesgcm_dec.ivSz, info->cipher.aesgcm_dec.authTagSz) ||
-        !there(in, out, nonce, tag, extra, extra_size))
+        !complete(in, out, nonce, tag, extra, extra_size))
         return CRYPTOCB_UNAVAILABLE;
     const int key = aes->keylen == AES_256_KEY_SIZE;
     gcm.prepare[key](aes->devKey, &scratch.key);
@@ -145,7 +145,7 @@ int wolfssl_ipsec_mb_crypt(int device, wc_CryptoInfo *info, void *arg)
     return info->cipher.enc ? encrypt(info) : decrypt(info);
 }
 
-/* ---- connections ----------------------------------------------------------------------------- */
+/* ---- for connections ------------------------------------------------------------------------- */
 
 static bool registered;
 
@@ -155,13 +155,12 @@ static void register_device(void)
                  wc_CryptoCb_RegisterDevice(WOLFSSL_IPSEC_MB, wolfssl_ipsec_mb_crypt, NULL) == 0;
 }
 
-void wolfssl_ipsec_mb(WOLFSSL *ssl)
+int wolfssl_ipsec_mb(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, register_device);
-    if (registered)
-        wolfSSL_SetDevId(ssl, WOLFSSL_IPSEC_MB);
+    return registered ? WOLFSSL_IPSEC_MB : INVALID_DEVID;
 }
 
 #endif

@@ -316,7 +316,7 @@ static const struct {
     int status;
     const char *why;
 } no_connect[] = {
-    {"tls:127.0.0.1:443", -EPROTONOSUPPORT, "TLS is not built in"},
+    {"tls+fd:1", -EPROTONOSUPPORT, "only for listening"},
     {"vchan:3/foo", -EPROTONOSUPPORT, "vchan is not built in"},
     {"vchan:vm/foo", -EPROTONOSUPPORT, "vchan is not built in"},
     {"fd:0", -EPROTONOSUPPORT, "only for listening"},
@@ -351,7 +351,7 @@ static const struct {
     int status;
     const char *why;
 } no_listen[] = {
-    {"tls:443", -EPROTONOSUPPORT, "TLS is not built in"},
+    {"tls+vchan:3/foo", -EPROTONOSUPPORT, "vchan is not built in"},
     {"vchan:3/foo", -EPROTONOSUPPORT, "vchan is not built in"},
     {"vchan:vm/foo", -EPROTONOSUPPORT, "vchan is not built in"},
     {"tcp:example.org:80", -EPROTONOSUPPORT, "listening needs an address"},

@@ -57,6 +57,8 @@ def test_the_peer_is_told():
     for cert, alert in alerts.items():
         for number in VERSIONS:
             for backend in BACKENDS:
+                if PACKAGED and backend == "wolfssl":
+                    continue  # its alert is always the same
                 with s_server(pki, "-tls1_" + number[2], cert=cert) as server:
                     refused(pki, backend, server.port, "--crl", pki("crl.pem"), why=())
                     server.until("SSL alert number")

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """testssl.sh against `conduit serve tls:...` with each backend: nothing that it finds is worse than
 LOW. That our certificates come from no real authority does not count. By hand: `test_testssl.py all` looks
-with each kind of key, and asks everything that testssl.sh knows to ask."""
+with other kinds of key too (version 3.0 stops at Ed25519), and asks everything that testssl.sh knows to ask."""
 
 import csv
 
@@ -43,7 +43,7 @@ def look(backend, cert):
 def test_testssl():
     """Both backends at once: most of the time is waiting."""
     found, threads = {}, []
-    for cert in ("rsa", "p256", "p384", "ed25519") if EVERYTHING else ("rsa",):
+    for cert in ("rsa", "p256", "p384") if EVERYTHING else ("rsa",):
         for backend in BACKENDS:
             def run_one(backend=backend, cert=cert):
                 try:
