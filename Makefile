@@ -38,7 +38,7 @@ CODEGEN  := -std=gnu11 -fPIC -fvisibility=hidden -fno-semantic-interposition -fn
             $(if $(COVERAGE),--coverage -fprofile-update=atomic) \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 FOREIGN  := $(if $(CROSS),build/cross/usr)
-CPPFLAGS += $(FOREIGN:%=-isystem %/include)
+CPPFLAGS += $(foreach f,$(FOREIGN),-isystem $f/include -isystem $f/include/$(CROSS:-=))
 LDFLAGS  += $(foreach f,$(FOREIGN:%=%/lib/$(CROSS:-=)),-L$f -Wl,-rpath,$(CURDIR)/$f -Wl$(comma)--disable-new-dtags)
 LIBS     := -lcares -luriparser -lidn2 # what the static library needs from others
 TLS_C    := $(wildcard tls/*.c)

@@ -5,6 +5,7 @@
  *
  * test/tls/bar_memory.py makes the certificate and runs it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -166,7 +167,7 @@ static void measure(enum cdt_tls_backend backend, const char *cert, const char *
     struct cdt_server *server;
     struct cdt_addr at;
     struct cdt_text_error error;
-    int done[2], go[2];
+    int done[2] = {-1, -1}, go[2] = {-1, -1};
     char byte;
     must(cdt_reactor_new(NULL, &reactor), "reactor");
     const int status = cdt_tls_config_new(reactor, &options, &config, &error);
@@ -178,7 +179,8 @@ static void measure(enum cdt_tls_backend backend, const char *cert, const char *
     while (!listens)
         cdt_reactor_step(reactor, CDT_SECOND);
     must(cdt_server_address(server, &at), "address");
-    must(pipe(done) ? -errno : pipe(go) ? -errno : 0, "pipe");
+    must(pipe2(done, O_CLOEXEC), "pipe");
+    must(pipe2(go, O_CLOEXEC), "pipe");
     const pid_t other = fork();
     must(other, "fork");
     if (other == 0)

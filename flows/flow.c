@@ -185,10 +185,9 @@ enum { FLOW_BEHIND = FLOW_CLOSE_WANTED | FLOW_FIN_WANTED | FLOW_LAYERED | FLOW_Q
  * Whether on_open is to come. Not inline: accepted flows seldom need it. */
 static __attribute__((noinline)) bool catch_up(struct cdt_flow *flow)
 {
-    if (flow->config->deadlines) {
-        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    if (flow->config->deadlines)
         flow_restart_rate(flow);
-    }
     uint32_t wanted = flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
     flow->flags &= ~wanted; /* for now: the layers have to send their ends before */
     if (flow->top)

@@ -164,7 +164,12 @@ static int open_layer(struct cdt_layer *layer)
 
 bool layer_handshake(struct cdt_flow *flow)
 {
-    int result = open_layer(flow->top);
+    const struct cdt_layer *top;
+    int result;
+    do { /* a callback may push one more meanwhile */
+        top = flow->top;
+        result = open_layer(flow->top);
+    } while (result == 0 && flow->top != top && flow->state == CDT_HANDSHAKING);
     if (flow->state != CDT_HANDSHAKING)
         return false;
     if (result == -EAGAIN && (flow->flags & FLOW_CARRIER_EOF)) {

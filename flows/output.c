@@ -29,12 +29,20 @@ bool flow_writable_due(const struct cdt_flow *flow)
 
 /* ---- to the carrier -------------------------------------------------------------------------- */
 
+/* Output has moved. Until the flow is open, the time holds the beginning of another deadline. */
+static void touch(struct cdt_flow *flow)
+{
+    if (flow->state >= CDT_OPEN)
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+}
+
 static ssize_t count_sent(struct cdt_flow *flow, ssize_t n)
 {
     if (n > 0) {
         flow->config->traffic->out += (uint64_t)n;
-        if (flow->flags & FLOW_HAS_DEADLINES)
-            flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        if ((flow->flags & FLOW_HAS_DEADLINES) &&
+            !flow->top) /* layers also send what is no payload */
+            touch(flow);
     }
     return n;
 }
@@ -83,7 +91,7 @@ void flow_queue_grew(struct cdt_flow *flow, size_t length)
     flow->queued += (uint32_t)length;
     flow->flags |= FLOW_QUEUED;
     if (first && length) {
-        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        touch(flow);
         flow_update_timer(flow);
     }
 }
@@ -207,11 +215,11 @@ void flow_drain(struct cdt_flow *flow)
         if (n < 0)
             n = 0;
         if (n > 0)
-            flow->active = cdt_reactor_now(flow->config->hub->reactor);
+            touch(flow);
         queue_consume(flow, (size_t)n);
     }
     if (!flow->tail) {
-        flow->active = cdt_reactor_now(flow->config->hub->reactor);
+        touch(flow);
         flow_try_fin(flow);
         flow_update_timer(flow);
     }

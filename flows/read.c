@@ -166,6 +166,16 @@ static bool may_read(const struct cdt_flow *flow)
            (flow->state != CDT_CLOSED && !(flow->flags & (FLOW_PAUSED | FLOW_EOF)));
 }
 
+/* Whether a layer has left bytes below it: it has taken some and not looked for more. */
+static bool left_below(const struct flow_hub *hub, unsigned depth)
+{
+    while (depth > 0) {
+        if (hub->view[--depth].length)
+            return true;
+    }
+    return false;
+}
+
 static void read_layered(struct cdt_flow *flow)
 {
     struct flow_hub *hub = flow->config->hub;
@@ -201,7 +211,8 @@ static void read_layered(struct cdt_flow *flow)
             flow_schedule(flow);
             break;
         }
-        if (flow->top && flow->top->drained && !(flow->flags & (FLOW_READABLE | FLOW_BROKEN))) {
+        if (flow->top && flow->top->drained && !(flow->flags & (FLOW_READABLE | FLOW_BROKEN)) &&
+            !left_below(hub, depth)) {
             drained = true;
             break;
         }

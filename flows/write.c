@@ -52,6 +52,8 @@ static int flow_send(struct cdt_flow *flow, const struct iovec *parts, int count
         return send_early(flow, parts, count);
     if (!flow->top)
         return flow_output(flow, parts, count);
+    if (flow->flags & FLOW_HAS_DEADLINES)
+        flow->active = cdt_reactor_now(flow->config->hub->reactor);
     int result = flow->top->ops->write(flow->top, parts, count);
     if (result == -ENOMEM)
         flow_end(flow, result, NULL); /* a part may be on its way */

@@ -191,10 +191,15 @@ int tls_config_with(struct cdt_tls_config *config, enum cdt_tls_backend backend,
     options.backend = backend;
     if (backend == CDT_TLS_NONE || !config->others[backend]) {
         struct cdt_tls_config *made = NULL;
+        tls_config_get(config); /* as in cdt_tls_config_reload() */
         const int status = check_and_make(config->reactor, &options, &made, &why);
-        if (status)
-            return explain(status, &why, error);
-        config->others[backend] = made;
+        if (status == 0) {
+            tls_config_put(config->others[backend]);
+            config->others[backend] = made;
+            *result = tls_config_get(made);
+        }
+        tls_config_put(config);
+        return explain(status, &why, error);
     }
     *result = tls_config_get(config->others[backend]);
     return 0;
@@ -247,9 +252,11 @@ int cdt_tls_config_reload(struct cdt_tls_config *config, struct cdt_text_error *
     struct cdt_text_error why = {0};
     if (!config || !reactor_usable(config->reactor))
         return explain(-EINVAL, &why, error);
+    tls_config_get(config); /* a callback that is asked for a password may free it */
     const int status = reload(config, &why);
     if (status == 0)
         config->counters.reloads++;
+    tls_config_put(config);
     return explain(status, &why, error);
 }
 

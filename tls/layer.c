@@ -15,6 +15,11 @@ static int truncated(const struct cdt_layer *layer)
     return -CDT_ETLSTRUNC;
 }
 
+enum {
+    A_LOOK = FLOW_READ_SIZE, /* bytes from below that one read takes: then others have their turn */
+    USELESS = 256 * 1024 /* from below, all of them without data: no honest peer sends so many */
+};
+
 /* Fills `data` as far as what has arrived goes: how many bytes; `end` says why there are no more. */
 static size_t pull(struct layer_io *io, uint8_t *data, size_t length, int *end)
 {
@@ -23,6 +28,10 @@ static size_t pull(struct layer_io *io, uint8_t *data, size_t length, int *end)
     size_t got = 0;
     *end = 1;
     while (got < length) {
+        if (tls->hungry && io->taken >= A_LOOK) {
+            *end = -EAGAIN;
+            break;
+        }
         if (tls->hungry && (*end = layer_io_feed(io)) <= 0)
             break;
         const ssize_t n =
@@ -43,6 +52,20 @@ static size_t pull(struct layer_io *io, uint8_t *data, size_t length, int *end)
     return got;
 }
 
+/* A peer that sends no data but has us work (empty records, new keys), or answer without taking the
+ * answers, is not put up with for long. */
+static void check_peer(struct layer_io *io, size_t got)
+{
+    struct tls_layer *tls = io->tls;
+    const struct cdt_flow *flow = io->layer->flow;
+    const size_t hard = flow_options(flow)->hard_limit; /* of bytes that records make more */
+    tls->useless = got ? 0 : tls->useless + (uint32_t)io->taken;
+    if (tls->useless > USELESS)
+        tls_fail(&tls->connection, -CDT_ETLS, "the peer sends nothing but records without data");
+    else if (io->answered && flow->queued > hard + hard / 16 + FLOW_READ_SIZE)
+        tls_fail(&tls->connection, -CDT_ETLS, "the peer asks for answers and does not take them");
+}
+
 static ssize_t layer_read(struct cdt_layer *layer, void *data, size_t length)
 {
     struct tls_layer *tls = layer->context;
@@ -57,7 +80,8 @@ static ssize_t layer_read(struct cdt_layer *layer, void *data, size_t length)
         return end ? end : truncated(layer);
     const size_t got = pull(&io, data, length, &end);
     const int status = layer_io_end(&io);
-    layer->drained = end == -EAGAIN && status == 0;
+    check_peer(&io, got);
+    layer->drained = end == -EAGAIN && status == 0 && io.taken < A_LOOK && !tls->connection.failed;
     if (got)
         return (ssize_t)got; /* what ends the stream is told the next time */
     if (tls->connection.failed)

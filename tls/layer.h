@@ -11,11 +11,13 @@ struct tls_layer {
     struct {
         uint8_t *memory; /* of a hello that came in pieces; NULL: nothing is kept */
         size_t at, length;
+        bool complete; /* nothing is to be added */
     } kept;
     char *alpn;          /* the protocol that was agreed on; NULL: none */
     uint64_t last_write; /* when the last large write was */
     uint32_t burst;      /* bytes of large writes since the last pause, about; see layer_write.c */
     uint32_t records;    /* sent with the present key */
+    uint32_t useless;    /* bytes from below since the last that were data */
     bool open;           /* the handshake is over */
     bool hungry;         /* the engine has nothing to give until more arrives */
     bool peer_closed;    /* close_notify has come */
@@ -43,7 +45,9 @@ struct layer_io {
     struct cdt_layer *layer;
     struct tls_layer *tls;
     const uint8_t *shown; /* where `in` began */
+    size_t taken;         /* bytes from below, in all */
     bool from_kept;
+    bool answered; /* something was sent */
 };
 
 /* What the reactor keeps for all of its TLS; NULL without memory. */

@@ -54,16 +54,17 @@ static int refuse(struct cdt_layer *layer, int status, uint8_t first)
     return layer_failed(layer);
 }
 
-/* Reads it from what has arrived: 0; -EAGAIN, and what there is is kept, or another code. */
+/* Reads it from what has arrived: 0; -EAGAIN, and what there is is kept, or another code. What comes
+ * behind it, while it waits for a place, stays below. */
 static int read_hello(struct cdt_layer *layer, uint8_t scratch[HELLO_MAX], struct hello *hello)
 {
-    const struct tls_layer *tls = layer->context;
+    struct tls_layer *tls = layer->context;
     const uint8_t *bytes = NULL;
     ssize_t n = cdt_layer_peek(layer, &bytes);
     int status = n == 0 ? closed_early(layer) : n < 0 ? (int)n : 0;
     if (status && (status != -EAGAIN || !tls->kept.memory))
         return status;
-    if (n > 0 && tls->kept.memory)
+    if (n > 0 && tls->kept.memory && !tls->kept.complete)
         status = keep(layer, bytes, (size_t)n);
     if (status && status != -EAGAIN)
         return status;
@@ -72,6 +73,7 @@ static int read_hello(struct cdt_layer *layer, uint8_t scratch[HELLO_MAX], struc
         n = (ssize_t)tls->kept.length;
     }
     status = hello_read(bytes, (size_t)n, scratch, hello);
+    tls->kept.complete = status == 0;
     if (status == -EAGAIN && !tls->kept.memory && keep(layer, bytes, (size_t)n) != 0)
         return -ENOMEM;
     return status && status != -EAGAIN ? refuse(layer, status, bytes[0]) : status;

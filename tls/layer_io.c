@@ -60,6 +60,7 @@ static int send_out(struct layer_io *io)
 {
     const struct iovec part = {.iov_base = io->io.out, .iov_len = io->io.out_length};
     io->io.out_length = 0;
+    io->answered = true;
     return cdt_layer_write(io->layer, &part, 1);
 }
 
@@ -81,7 +82,8 @@ void layer_io_begin(struct layer_io *io, struct cdt_layer *layer)
     io->layer = layer;
     io->tls = layer->context;
     io->shown = NULL;
-    io->from_kept = false;
+    io->taken = 0;
+    io->from_kept = io->answered = false;
     io->io = (struct tls_io){.flush = flush};
 }
 
@@ -130,10 +132,12 @@ void layer_io_taken(struct layer_io *io)
     if (taken == 0)
         return;
     io->shown = io->io.in;
+    io->taken += taken;
     if (!io->from_kept) {
         cdt_layer_consume(io->layer, taken);
         return;
     }
+    io->layer->flow->config->hub->consumed = true;
     tls->kept.at += taken;
     if (tls->kept.at < tls->kept.length)
         return;

@@ -29,8 +29,9 @@ struct tls_engine {
     int put_status;    /* what tls_io_put() has given when it failed */
     bool closed;       /* close_notify is out: nothing may follow it */
     bool verified;     /* tls_verify() was called */
-    /* The session that was kept last, or is being resumed: only to tell whether it is another. */
-    const SSL_SESSION *session;
+    /* The session that was kept last, or is being resumed: only to tell whether it is another. A
+     * reference, so that no other has its address. */
+    SSL_SESSION *session;
     /* Native: the first error of the chain that the caller's callback has not forgiven. */
     int chain_error;
     X509 *chain_bad;

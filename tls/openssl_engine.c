@@ -114,6 +114,7 @@ void openssl_engine_free(struct tls_engine *engine)
     /* Else a connection that ends early would take its session along. */
     if (engine->ssl)
         SSL_set_shutdown(engine->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_SESSION_free(engine->session);
     SSL_free(engine->ssl);
     openssl_context_put(engine->context);
     mem_free(engine);
@@ -160,8 +161,10 @@ static int opened(struct tls_engine *engine)
         return tls_fail(engine->connection, -CDT_ETLS,
                         "peer has chosen a protocol that was not offered");
     /* TLS 1.2 resumes a session again and again, until there is another ticket. */
-    if (SSL_version(engine->ssl) < TLS1_3_VERSION)
+    if (SSL_version(engine->ssl) < TLS1_3_VERSION) {
+        SSL_SESSION_free(engine->session);
         engine->session = NULL;
+    }
     openssl_keep_session(engine);
     return 0;
 }

@@ -76,7 +76,8 @@ void openssl_offer_session(struct tls_engine *engine)
         return;
     if (SSL_set_session(engine->ssl, session))
         engine->session = session;
-    SSL_SESSION_free(session);
+    else
+        SSL_SESSION_free(session);
 }
 
 /* Looked for after each handshake and read rather than by SSL_CTX_sess_set_new_cb(), which a
@@ -90,10 +91,10 @@ void openssl_keep_session(struct tls_engine *engine)
     session = SSL_get_session(engine->ssl);
     if (!session || session == engine->session || !SSL_SESSION_is_resumable(session))
         return;
-    if (!SSL_SESSION_up_ref(session))
-        return;
-    engine->session = session;
-    tls_keep_session(engine->connection, session);
+    SSL_SESSION_free(engine->session);
+    engine->session = SSL_get1_session(engine->ssl);
+    if (SSL_SESSION_up_ref(session))
+        tls_keep_session(engine->connection, session);
 }
 
 void openssl_session_free(void *session)

@@ -182,7 +182,8 @@ static void ask(struct judgement *judgement)
     if (answer) {
         char subject[SUBJECT];
         tls_certificate_subject(peer.der, peer.der_length, subject, sizeof subject);
-        condemn(judgement, answer < 0 ? answer : -CDT_ETLSCERT,
+        const bool is_code = answer < 0 && answer != -EAGAIN; /* which would mean: wait */
+        condemn(judgement, is_code ? answer : -CDT_ETLSCERT,
                 "certificate was refused by the application: %s", subject);
     }
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tls/certificate.h"
 #include "tls/der.h"
 #include "tls/wolfssl.h"
 
@@ -124,55 +125,111 @@ static size_t modulus_length(const struct DecodedCert *cert)
     return der_left(&modulus);
 }
 
-static bool is_weak(const struct DecodedCert *cert)
+static bool has_weak_key(const struct DecodedCert *cert)
 {
-    switch (cert->signatureOID) {
-    case CTC_SHA256wRSA:
-    case CTC_SHA384wRSA:
-    case CTC_SHA512wRSA:
-    case CTC_RSASSAPSS:
-    case CTC_SHA256wECDSA:
-    case CTC_SHA384wECDSA:
-    case CTC_SHA512wECDSA:
-    case CTC_ED25519:
-        break;
-    default:
-        return true;
-    }
     if (cert->keyOID == RSAk || cert->keyOID == RSAPSSk)
         return modulus_length(cert) < RSA_MIN;
     return cert->keyOID == ECDSAk && cert->pubKeySize < EC_POINT_MIN;
 }
 
-/* What a certificate may be used for; NULL: for what it is used. */
-static const char *misuse(const struct DecodedCert *cert, bool issues, enum cdt_tls_role role)
+/* RSASSA-PSS-params: the digest is SHA-256, 384 or 512; one that is not told is SHA-1 (RFC 4055
+ * section 3.1). Only as it stands before the signature: wolfSSL compares it with that inside. */
+static bool has_weak_pss(const struct wolfssl_link *link)
 {
-    const unsigned purpose = role == CDT_TLS_CLIENT ? EXTKEYUSE_SERVER_AUTH : EXTKEYUSE_CLIENT_AUTH;
+    static const uint8_t sha2[] = {0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02};
+    enum { SHA_256 = 1, SHA_384, SHA_512, DIGEST = DER_CONTEXT | DER_CONSTRUCTED | 0 };
+    struct der at = {link->der, link->der + link->length}, id;
 
-    if (issues && !cert->isCA)
+    if (!der_enter(&at, DER_SEQUENCE) || !der_take(&at, DER_SEQUENCE, NULL) ||
+        !der_take(&at, DER_SEQUENCE, &at) || !der_take(&at, DER_OID, NULL) ||
+        !der_enter(&at, DER_SEQUENCE) || !der_take(&at, DIGEST, &at) ||
+        !der_enter(&at, DER_SEQUENCE) || !der_take(&at, DER_OID, &id))
+        return true;
+    return der_left(&id) != sizeof sha2 + 1 || memcmp(id.at, sha2, sizeof sha2) != 0 ||
+           id.at[sizeof sha2] < SHA_256 || id.at[sizeof sha2] > SHA_512;
+}
+
+static bool has_weak_signature(const struct DecodedCert *cert, const struct wolfssl_link *link)
+{
+    switch (cert->signatureOID) {
+    case CTC_SHA256wRSA:
+    case CTC_SHA384wRSA:
+    case CTC_SHA512wRSA:
+    case CTC_SHA256wECDSA:
+    case CTC_SHA384wECDSA:
+    case CTC_SHA512wECDSA:
+    case CTC_ED25519:
+        return false;
+    case CTC_RSASSAPSS:
+        return has_weak_pss(link);
+    default:
+        return true;
+    }
+}
+
+/* Anchors of old say less about themselves. */
+static bool is_authority(const struct DecodedCert *cert, bool anchor)
+{
+    const bool old = cert->version == 0 && cert->selfSigned;
+    const bool signs = cert->extKeyUsageSet && cert->extKeyUsage & KEYUSE_KEY_CERT_SIGN;
+
+    return cert->isCA || (anchor && !cert->extBasicConstSet && (old || signs));
+}
+
+/* Authorities on the way below the one at `index` that its path length counts. */
+static size_t authorities_below(const struct way *way, size_t index)
+{
+    size_t count = 0;
+
+    while (index-- > 1)
+        count += !self_issued(&way->links[way->at[index]]);
+    return count;
+}
+
+/* What a certificate may be used for; NULL: for what it is used at `index` of the way, where an
+ * anchor is behind the last one. wolfSSL forgets the path length of those that name themselves as
+ * their issuer. */
+static const char *misuse(const struct DecodedCert *cert, const struct way *way, size_t index)
+{
+    const bool client = way->role == CDT_TLS_CLIENT, issues = index > 0;
+    const unsigned purpose = client ? EXTKEYUSE_SERVER_AUTH : EXTKEYUSE_CLIENT_AUTH;
+
+    if (issues && !is_authority(cert, index == way->length))
         return "it issues certificates and is no authority";
     if (issues && cert->extKeyUsageSet && !(cert->extKeyUsage & KEYUSE_KEY_CERT_SIGN))
         return "its key is not for signing certificates";
+    if (issues && cert->pathLengthSet && authorities_below(way, index) > cert->pathLength)
+        return "there are more authorities below it than it allows";
     if (!issues && cert->extKeyUsageSet && !(cert->extKeyUsage & KEYUSE_DIGITAL_SIG))
         return "its key is not for signatures";
     if (cert->extExtKeyUsageSet && !(cert->extExtKeyUsage & (EXTKEYUSE_ANY | purpose)))
-        return role == CDT_TLS_CLIENT ? "it is not for servers" : "it is not for clients";
+        return client ? "it is not for servers" : "it is not for clients";
     return NULL;
 }
 
-static enum tls_chain check_one(WOLFSSL_CERT_MANAGER *manager, const struct wolfssl_link *link,
-                                bool issues, enum cdt_tls_role role, const char **detail)
+/* wolfSSL takes dates that are none, as the 13th month. */
+static bool has_dates(const struct wolfssl_link *link)
 {
+    int64_t from, to;
+
+    return tls_certificate_validity(link->der, link->length, &from, &to) == 0;
+}
+
+static enum tls_chain check_one(WOLFSSL_CERT_MANAGER *manager, const struct way *way, size_t index,
+                                const struct wolfssl_link *link, const char **detail)
+{
+    const bool anchor = index == way->length;
     struct DecodedCert cert;
     enum tls_chain chain = TLS_CHAIN_GOOD;
 
     wc_InitDecodedCert(&cert, link->der, (word32)link->length, NULL);
-    const int status = wc_ParseCert(&cert, CERT_TYPE, VERIFY, manager);
+    const int status =
+        wc_ParseCert(&cert, anchor ? CA_TYPE : CERT_TYPE, anchor ? NO_VERIFY : VERIFY, manager);
     if (status)
         chain = verdict_of(status, detail);
-    else if (is_weak(&cert))
+    else if (has_weak_key(&cert) || (!anchor && has_weak_signature(&cert, link)))
         chain = TLS_CHAIN_WEAK_KEY;
-    else if ((*detail = misuse(&cert, issues, role)))
+    else if ((*detail = has_dates(link) ? misuse(&cert, way, index) : "its dates are malformed"))
         chain = TLS_CHAIN_BAD;
     wc_FreeDecodedCert(&cert);
     return chain;
@@ -180,8 +237,15 @@ static enum tls_chain check_one(WOLFSSL_CERT_MANAGER *manager, const struct wolf
 
 /* ---- revocation ------------------------------------------------------------------------------ */
 
+/* Lists that are outdated, or of another key of the issuer. */
+static bool is_passed_over(int status)
+{
+    return status == CRL_CERT_DATE_ERR || status == CRL_MISSING || status == ASN_AFTER_DATE_E ||
+           status == ASN_CRL_NO_SIGNER_E;
+}
+
 /* Each list of the issuer for itself, for wolfSSL looks at one alone: who is on one of them is
- * revoked, and one of them must be good. */
+ * revoked, one of them must be good, and none may be forged: it might name him. */
 static enum tls_chain check_revoked(WOLFSSL_CERT_MANAGER *manager, const struct way *way,
                                     const struct wolfssl_link *link, const char **detail)
 {
@@ -200,11 +264,10 @@ static enum tls_chain check_revoked(WOLFSSL_CERT_MANAGER *manager, const struct 
             return TLS_CHAIN_REVOKED;
         if (status == 1)
             chain = TLS_CHAIN_GOOD;
+        else if (!is_passed_over(status))
+            return verdict_of(status, detail);
         else if (chain != TLS_CHAIN_GOOD)
-            chain =
-                status == CRL_CERT_DATE_ERR || status == CRL_MISSING || status == ASN_AFTER_DATE_E
-                    ? TLS_CHAIN_OLD_CRL
-                    : verdict_of(status, detail);
+            chain = status == ASN_CRL_NO_SIGNER_E ? verdict_of(status, detail) : TLS_CHAIN_OLD_CRL;
     }
     return chain;
 }
@@ -215,6 +278,22 @@ static void condemn(struct tls_verdict *verdict, enum tls_chain chain,
                     const struct wolfssl_link *link, const char *detail)
 {
     *verdict = (struct tls_verdict){chain, link->der, link->length, detail};
+}
+
+/* An anchor is put into the manager, if it may issue what is on the way, or is the peer's own. */
+static enum tls_chain check_anchor(WOLFSSL_CERT_MANAGER *manager, const struct way *way,
+                                   const struct wolfssl_link *anchor, const char **detail)
+{
+    const struct wolfssl_link *own = &way->links[0];
+    const bool is_own =
+        way->length == 1 && same(own->der, own->length, anchor->der, anchor->length);
+    const enum tls_chain chain =
+        is_own ? TLS_CHAIN_GOOD : check_one(manager, way, way->length, anchor, detail);
+
+    if (chain != TLS_CHAIN_GOOD)
+        return chain;
+    const int status = wolfssl_trust_anchor(manager, anchor->der, anchor->length);
+    return status == 1 ? TLS_CHAIN_GOOD : verdict_of(status, detail);
 }
 
 /* All anchors of the name that the way ends with; false: there is none that can be used. */
@@ -229,11 +308,11 @@ static bool trust(WOLFSSL_CERT_MANAGER *manager, const struct way *way, struct t
         const char *detail = NULL;
         if (!issued_by(last, anchor->name, anchor->name_length))
             continue;
-        const int status = wolfssl_trust_anchor(manager, anchor->der, anchor->length);
-        if (status == 1)
+        const enum tls_chain chain = check_anchor(manager, way, &link, &detail);
+        if (chain == TLS_CHAIN_GOOD)
             any = true;
         else if (!any)
-            condemn(verdict, verdict_of(status, &detail), &link, detail);
+            condemn(verdict, chain, &link, detail);
     }
     return any;
 }
@@ -242,7 +321,7 @@ static enum tls_chain check_link(WOLFSSL_CERT_MANAGER *manager, const struct way
                                  const char **detail)
 {
     const struct wolfssl_link *link = &way->links[way->at[index]];
-    enum tls_chain chain = check_one(manager, link, index > 0, way->role, detail);
+    enum tls_chain chain = check_one(manager, way, index, link, detail);
 
     if (chain == TLS_CHAIN_GOOD && way->trust->crl_count) {
         chain = check_revoked(manager, way, link, detail);

@@ -2,6 +2,7 @@
  * alone, not those above it, takes "badexample.org" for a part of "example.org", and leaves
  * addresses out; so those names that are compared with whom we want to reach are looked at here. */
 #ifdef CDT_HAVE_WOLFSSL
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -131,8 +132,10 @@ bool wolfssl_may_issue(const uint8_t *authority, size_t authority_length, const 
 
     if (any <= 0)
         return any == 0;
-    int status = tls_sans_find(der, length, &sans) == 0;
-    while (status > 0 && (status = tls_sans_next(&sans, &san)) > 0) {
+    int status = tls_sans_find(der, length, &sans);
+    if (status)
+        return status == -ENOENT; /* there are no names, or they are malformed */
+    while ((status = tls_sans_next(&sans, &san)) > 0) {
         if (!is_allowed(constraints, &san))
             return false;
     }

@@ -67,6 +67,8 @@ static int on_secret(WOLFSSL *ssl, int id, const unsigned char *secret, int leng
 }
 #endif
 
+static int on_done(WOLFSSL *ssl, void *arg);
+
 static int set_up(struct tls_engine *engine)
 {
     WOLFSSL *ssl = engine->ssl;
@@ -76,6 +78,7 @@ static int set_up(struct tls_engine *engine)
     wolfSSL_SSLSetIOSend(ssl, wolfssl_put);
     wolfSSL_SetIOReadCtx(ssl, engine);
     wolfSSL_SetIOWriteCtx(ssl, engine);
+    wolfSSL_SetHsDoneCb(ssl, on_done, engine);
     wolfssl_verify_set(engine);
     if (!context->native)
         wolfSSL_SetDevId(ssl, wolfssl_ipsec_mb());
@@ -119,24 +122,32 @@ void wolfssl_engine_free(struct tls_engine *engine)
 
 /* ---- what was negotiated --------------------------------------------------------------------- */
 
-/* Kept apart: a packaged wolfSSL forgets it when both sides have closed. */
-static int keep_facts(struct tls_engine *engine)
+/* The handshake is over: the protocol is kept apart, for wolfSSL forgets it, the one built here now
+ * (tls/wolfssl.patch), a packaged one when both sides have closed. */
+static int on_done(WOLFSSL *ssl, void *arg)
 {
+    struct tls_engine *engine = arg;
     char *alpn = NULL;
     word16 length = 0;
 
+    if (wolfSSL_ALPN_GetProtocol(ssl, &alpn, &length) != WOLFSSL_SUCCESS || !length)
+        return 0;
+    engine->alpn = mem_alloc(length);
+    if (!engine->alpn) {
+        tls_fail(engine->connection, -ENOMEM, NULL);
+        return MEMORY_E;
+    }
+    memcpy(engine->alpn, alpn, length);
+    engine->alpn_length = (uint8_t)length;
+    return 0;
+}
+
+static void keep_facts(struct tls_engine *engine)
+{
     engine->version =
         wolfSSL_GetVersion(engine->ssl) == WOLFSSL_TLSV1_3 ? CDT_TLS_1_3 : CDT_TLS_1_2;
     engine->cipher = (uint16_t)wolfSSL_get_current_cipher_suite(engine->ssl);
     engine->resumed = wolfSSL_session_reused(engine->ssl);
-    if (wolfSSL_ALPN_GetProtocol(engine->ssl, &alpn, &length) != WOLFSSL_SUCCESS || !length)
-        return 0;
-    engine->alpn = mem_alloc(length);
-    if (!engine->alpn)
-        return tls_fail(engine->connection, -ENOMEM, NULL);
-    memcpy(engine->alpn, alpn, length);
-    engine->alpn_length = (uint8_t)length;
-    return 0;
 }
 
 void wolfssl_facts(const struct tls_engine *engine, struct tls_facts *facts)
@@ -174,10 +185,12 @@ int wolfssl_handshake(struct tls_engine *engine, struct tls_io *io)
 
     engine->io = io;
     const int result = client ? wolfSSL_connect(engine->ssl) : wolfSSL_accept(engine->ssl);
-    const int status = result == WOLFSSL_SUCCESS ? keep_facts(engine) : failed(engine, result);
+    const int status = result == WOLFSSL_SUCCESS ? 0 : failed(engine, result);
     engine->open = status == 0;
-    if (engine->open)
+    if (engine->open) {
+        keep_facts(engine);
         wolfssl_session_open(engine);
+    }
     leave(engine);
     return status;
 }

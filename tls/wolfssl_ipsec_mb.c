@@ -68,14 +68,14 @@ static bool loaded(void)
 
 /* ---- the device ------------------------------------------------------------------------------ */
 
-/* Is a record worth it, and of the form that TLS has? The library would leave the output alone, and
- * not say so, if a pointer were missing. */
-static bool takes(const Aes *aes, word32 size, word32 nonce, word32 tag)
+/* Is a record of the form that TLS has? */
+static bool takes(const Aes *aes, word32 nonce, word32 tag)
 {
-    return size >= WOLFSSL_IPSEC_MB_LEAST && nonce == NONCE && tag == TAG && aes &&
+    return nonce == NONCE && tag == TAG && aes &&
            (aes->keylen == AES_128_KEY_SIZE || aes->keylen == AES_256_KEY_SIZE) && loaded();
 }
 
+/* If a pointer were missing, the library would leave the output alone and not say so. */
 static bool complete(const void *in, const void *out, const void *nonce, const void *tag,
                      const void *extra, word32 extra_size)
 {
@@ -92,7 +92,8 @@ static bool same(const uint8_t *a, const uint8_t *b)
     return difference == 0;
 }
 
-static int encrypt(const wc_CryptoInfo *info)
+/* Not inlined, for their frames are large. */
+static __attribute__((noinline)) int encrypt(const wc_CryptoInfo *info)
 {
     const Aes *aes = info->cipher.aesgcm_enc.aes;
     const uint8_t *in = info->cipher.aesgcm_enc.in, *nonce = info->cipher.aesgcm_enc.iv;
@@ -101,7 +102,7 @@ static int encrypt(const wc_CryptoInfo *info)
     const word32 size = info->cipher.aesgcm_enc.sz, extra_size = info->cipher.aesgcm_enc.authInSz;
     struct scratch scratch;
 
-    if (!takes(aes, size, info->cipher.aesgcm_enc.ivSz, info->cipher.aesgcm_enc.authTagSz) ||
+    if (!takes(aes, info->cipher.aesgcm_enc.ivSz, info->cipher.aesgcm_enc.authTagSz) ||
         !complete(in, out, nonce, tag, extra, extra_size))
         return CRYPTOCB_UNAVAILABLE;
     const int key = aes->keylen == AES_256_KEY_SIZE;
@@ -113,7 +114,7 @@ static int encrypt(const wc_CryptoInfo *info)
 }
 
 /* The text comes before the tag is known, and goes again if that is wrong. */
-static int decrypt(const wc_CryptoInfo *info)
+static __attribute__((noinline)) int decrypt(const wc_CryptoInfo *info)
 {
     const Aes *aes = info->cipher.aesgcm_dec.aes;
     const uint8_t *in = info->cipher.aesgcm_dec.in, *nonce = info->cipher.aesgcm_dec.iv;
@@ -122,7 +123,7 @@ static int decrypt(const wc_CryptoInfo *info)
     const word32 size = info->cipher.aesgcm_dec.sz, extra_size = info->cipher.aesgcm_dec.authInSz;
     struct scratch scratch;
 
-    if (!takes(aes, size, info->cipher.aesgcm_dec.ivSz, info->cipher.aesgcm_dec.authTagSz) ||
+    if (!takes(aes, info->cipher.aesgcm_dec.ivSz, info->cipher.aesgcm_dec.authTagSz) ||
         !complete(in, out, nonce, tag, extra, extra_size))
         return CRYPTOCB_UNAVAILABLE;
     const int key = aes->keylen == AES_256_KEY_SIZE;
@@ -142,7 +143,11 @@ int wolfssl_ipsec_mb_crypt(int device, wc_CryptoInfo *info, void *arg)
     (void)device, (void)arg;
     if (info->algo_type != WC_ALGO_TYPE_CIPHER || info->cipher.type != WC_CIPHER_AES_GCM)
         return CRYPTOCB_UNAVAILABLE;
-    return info->cipher.enc ? encrypt(info) : decrypt(info);
+    if (info->cipher.enc)
+        return info->cipher.aesgcm_enc.sz < WOLFSSL_IPSEC_MB_LEAST ? CRYPTOCB_UNAVAILABLE
+                                                                   : encrypt(info);
+    return info->cipher.aesgcm_dec.sz < WOLFSSL_IPSEC_MB_LEAST ? CRYPTOCB_UNAVAILABLE
+                                                               : decrypt(info);
 }
 
 /* ---- for connections ------------------------------------------------------------------------- */

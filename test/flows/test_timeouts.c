@@ -106,6 +106,95 @@ static void test_not_extended(void **state)
     }
 }
 
+/* A carrier that is never connected, or one that takes a byte of what was written now and then. */
+struct trickle {
+    bool connects;
+    int bytes;
+};
+
+static int trickle_connected(struct cdt_carrier *carrier)
+{
+    const struct trickle *trickle = carrier->context;
+    return trickle->connects ? 0 : -EAGAIN;
+}
+
+static ssize_t trickle_read(struct cdt_carrier *carrier, void *data, size_t length)
+{
+    (void)carrier, (void)data, (void)length;
+    return -EAGAIN;
+}
+
+static ssize_t trickle_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count)
+{
+    struct trickle *trickle = carrier->context;
+    (void)parts, (void)count;
+    if (trickle->bytes == 0)
+        return -EAGAIN;
+    trickle->bytes--;
+    return 1;
+}
+
+static ssize_t trickle_write(struct cdt_carrier *carrier, const void *data, size_t length)
+{
+    const struct iovec part = {(void *)(uintptr_t)data, length};
+    return trickle_writev(carrier, &part, 1);
+}
+
+static void trickle_close(struct cdt_carrier *carrier, enum cdt_close_how how)
+{
+    (void)carrier, (void)how;
+}
+
+static const struct cdt_carrier_ops trickle_ops = {
+    .size = sizeof trickle_ops,
+    .name = "trickle",
+    .read = trickle_read,
+    .write = trickle_write,
+    .writev = trickle_writev,
+    .connected = trickle_connected,
+    .close = trickle_close,
+};
+
+/* Nor is output, queued or taken. */
+static void test_not_extended_by_output(void **state)
+{
+    (void)state;
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .connect_timeout = TIME * CDT_MS,
+                                             .handshake_timeout = TIME * CDT_MS,
+                                             .idle_timeout = CDT_SECOND};
+    for (int connects = 0; connects < 2; connects++) {
+        struct cdt_reactor *reactor = test_reactor();
+        struct trickle trickle = {.connects = connects};
+        const struct cdt_carrier carrier = {.context = &trickle, .fd = -1};
+        struct probe probe = {0};
+        struct toy toy = {.client = true};
+        struct cdt_flow *flow;
+        uint64_t start = test_now();
+        assert_int_equal(cdt_carrier_flow(reactor, &trickle_ops, &carrier, !connects, &options,
+                                          &probe_handler, &flow),
+                         0);
+        probe_attach(flow, &probe);
+        if (connects) {
+            until(reactor, probe.opened);
+            assert_int_equal(cdt_flow_write(flow, options.interface, 16), 0);
+            start = test_now();
+            assert_int_equal(cdt_flow_push(flow, &toy_ops, &toy), 0);
+        } else {
+            pass(reactor, TIME / 2);
+            assert_int_equal(cdt_flow_write(flow, "x", 1), 0);
+        }
+        while (!probe.closed) {
+            trickle.bytes = connects;
+            cdt_carrier_ready(flow, CDT_WRITE);
+            pass(reactor, TIME / 10);
+            assert_true(test_now() - start < longest());
+        }
+        assert_int_equal(probe.status, connects ? -CDT_EHANDSHAKE : -ETIMEDOUT);
+        test_end(reactor, &probe, 1);
+    }
+}
+
 static void test_handshake(void **state)
 {
     (void)state;
@@ -341,10 +430,12 @@ static void test_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(test_connect),  flow_test(test_handshake),    flow_test(test_write_stall),
-        flow_test(test_idle),     flow_test(test_idle_rests),   flow_test(test_idle_set_late),
-        flow_test(test_lifetime), flow_test(test_min_rate),     flow_test(test_set_early),
-        flow_test(test_off),      flow_test(test_not_extended),
+        flow_test(test_connect),      flow_test(test_handshake),
+        flow_test(test_write_stall),  flow_test(test_idle),
+        flow_test(test_idle_rests),   flow_test(test_idle_set_late),
+        flow_test(test_lifetime),     flow_test(test_min_rate),
+        flow_test(test_set_early),    flow_test(test_off),
+        flow_test(test_not_extended), flow_test(test_not_extended_by_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 struct issued {
@@ -19,7 +20,7 @@ struct issued {
     char *chain_pem; /* with those of its issuers, but not of the last */
 };
 
-enum { AUTHORITY_ISSUED = 64, AUTHORITY_TEXTS = 64, AUTHORITY_DAY = 86400 };
+enum { AUTHORITY_ISSUED = 256, AUTHORITY_TEXTS = 64, AUTHORITY_DAY = 86400 };
 
 static struct {
     struct issued issued[AUTHORITY_ISSUED];
@@ -57,8 +58,12 @@ struct request {
     const char *name;  /* common name */
     const char *san;   /* as in openssl.cnf; NULL: none */
     const char *usage; /* extended key usage; NULL: none */
+    /* Basic constraints and key usage; NULL: as an authority has them, or another. */
+    const char *basic, *key_usage;
+    const char *until; /* the last date, as it stands there; NULL: `to` */
     bool ca;
     bool sha1;                   /* signed with it */
+    bool pss;                    /* signed with RSASSA-PSS */
     int from, to;                /* days from now; both 0: -1 and 7 */
     const struct issued *issuer; /* NULL: itself */
 };
@@ -78,6 +83,18 @@ static inline const EVP_MD *authority_digest(EVP_PKEY *key, bool sha1)
     if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519)
         return NULL;
     return sha1 ? EVP_sha1() : EVP_sha256();
+}
+
+static inline void authority_sign(X509 *certificate, EVP_PKEY *key, bool sha1, bool pss)
+{
+    EVP_MD_CTX *signing = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *settings;
+    assert(EVP_DigestSignInit(signing, &settings, authority_digest(key, sha1), NULL, key) == 1);
+    if (pss)
+        assert(EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING) == 1 &&
+               EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST) == 1);
+    assert(X509_sign_ctx(certificate, signing));
+    EVP_MD_CTX_free(signing);
 }
 
 static inline void authority_write(struct issued *made, const struct issued *issuer)
@@ -113,11 +130,17 @@ static inline const struct issued *authority_issue(const struct request *request
                     (long)(dates ? request->from : -1) * AUTHORITY_DAY);
     X509_gmtime_adj(X509_getm_notAfter(certificate),
                     (long)(dates ? request->to : 7) * AUTHORITY_DAY);
+    if (request->until)
+        assert(ASN1_STRING_set(X509_getm_notAfter(certificate), request->until, -1));
     X509_set_pubkey(certificate, made->key);
     authority_extend(certificate, issuer->certificate, NID_basic_constraints,
-                     request->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+                     request->basic ? request->basic
+                     : request->ca  ? "critical,CA:TRUE"
+                                    : "critical,CA:FALSE");
     authority_extend(certificate, issuer->certificate, NID_key_usage,
-                     request->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+                     request->key_usage ? request->key_usage
+                     : request->ca      ? "critical,keyCertSign,cRLSign"
+                                        : "critical,digitalSignature");
     authority_extend(certificate, issuer->certificate, NID_subject_key_identifier, "hash");
     if (request->issuer)
         authority_extend(certificate, issuer->certificate, NID_authority_key_identifier, "keyid");
@@ -125,7 +148,7 @@ static inline const struct issued *authority_issue(const struct request *request
         authority_extend(certificate, issuer->certificate, NID_subject_alt_name, request->san);
     if (request->usage)
         authority_extend(certificate, issuer->certificate, NID_ext_key_usage, request->usage);
-    assert(X509_sign(certificate, issuer->key, authority_digest(issuer->key, request->sha1)));
+    authority_sign(certificate, issuer->key, request->sha1, request->pss);
     authority_write(made, request->issuer);
     return made;
 }

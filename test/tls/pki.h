@@ -45,7 +45,8 @@ static inline const char *pki(const char *name)
             return paths[i];
     }
     assert_true(count < sizeof paths / sizeof *paths);
-    return strcpy(paths[count++], path);
+    memcpy(paths[count], path, sizeof path);
+    return paths[count++];
 }
 
 /* "p256" -> its p256.pem. */

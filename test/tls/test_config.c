@@ -397,6 +397,36 @@ static void encrypted_keys_need_their_password(void **state)
         }
 }
 
+static int password_that_frees(void *arg, const char *key_file, char *text, size_t size)
+{
+    struct cdt_tls_config **config = arg;
+    (void)key_file, (void)size;
+    cdt_tls_config_free(*config);
+    *config = NULL;
+    memcpy(text, "secret", 6);
+    return 6;
+}
+
+/* The configuration that is being read again is let go of by the callback. */
+static void a_password_may_be_the_end(void **state)
+{
+    (void)state;
+    for
+        each_backend(b)
+        {
+            const struct cdt_tls_identity own = {.cert_file = keys_path("a.crt"),
+                                                 .key_file = keys_path("locked.key")};
+            struct cdt_tls_config *config = NULL;
+            struct cdt_tls_options options = server(b);
+            options.identities = &own;
+            options.password = password_that_frees;
+            options.password_arg = &config;
+            config = make(&options);
+            assert_int_equal(cdt_tls_config_reload(config, NULL), 0);
+            assert_null(config);
+        }
+}
+
 /* Everything is gone when the call has returned; reading again needs it. */
 static void all_is_copied(void **state)
 {
@@ -679,6 +709,7 @@ int main(void)
         config_test(the_systems_anchors_may_hold_nonsense),
         config_test(anchors_and_lists_of_all_kinds),
         config_test(encrypted_keys_need_their_password),
+        config_test(a_password_may_be_the_end),
         config_test(all_is_copied),
         config_test(a_client_has_one_identity_at_most),
         config_test(names_choose_among_identities),

@@ -259,6 +259,17 @@ static void the_application_has_the_last_word(void **state)
     }
 }
 
+/* To an engine it would mean that more has to arrive. */
+static void applications_that_want_to_wait_refuse(void **state)
+{
+    struct word word = {.answer = -EAGAIN};
+    struct scene scene;
+    begin(&scene, state, made.leaf);
+    scene.client.verify_peer = say;
+    scene.client.verify_arg = &word;
+    refused(&scene, -CDT_ETLSCERT, "refused by the application", NULL);
+}
+
 /* ---- revocation ------------------------------------------------------------------------------ */
 
 static void looks_at_revocation_lists(void **state)
@@ -490,6 +501,7 @@ static const struct pair_test tests[] = {
     {"pins_are_demanded_besides", pins_are_demanded_besides},
     {"pins_alone_decide_without_anchors", pins_alone_decide_without_anchors},
     {"the_application_has_the_last_word", the_application_has_the_last_word},
+    {"applications_that_want_to_wait_refuse", applications_that_want_to_wait_refuse},
     {"looks_at_revocation_lists", looks_at_revocation_lists},
     {"asks_clients", asks_clients},
     {"clients_may_have_none_when_only_asked", clients_may_have_none_when_only_asked},

@@ -1,8 +1,9 @@
 /* AES-GCM of intel-ipsec-mb under wolfSSL: the same bytes as wolfSSL's own for every length, from and
  * into memory that ends where they do; wrong tags, after which nothing of the text is left; what is
- * given back; several threads; and connections whose records go through it. */
-#include "test/tls/scene.h"
+ * given back; and several threads. test_ipsec_mb_records.c sends records through it. */
+#include "test/tls/engines.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -317,6 +318,7 @@ static void wolfssl_asks_the_device(void **state)
 
 struct worker {
     pthread_t thread;
+    pthread_barrier_t *start;
     struct record record;
     uint8_t expected[4096], tag[TAG], out[4096];
     unsigned wrong;
@@ -325,7 +327,8 @@ struct worker {
 static void *work(void *arg)
 {
     struct worker *worker = arg;
-    for (int i = 0; i < 2000; i++)
+    pthread_barrier_wait(worker->start);
+    for (int i = 0; i < 50000; i++)
         worker->wrong +=
             crypt_by_device(&worker->record, true, worker->out, text, sizeof worker->out) != 0 ||
             memcmp(worker->out, worker->expected, sizeof worker->out) != 0 ||
@@ -338,8 +341,11 @@ static void threads_do_not_meet(void **state)
     (void)state;
     needs_processor();
     static struct worker workers[4];
+    pthread_barrier_t start;
+    assert_int_equal(pthread_barrier_init(&start, NULL, 4), 0);
     for (unsigned i = 0; i < 4; i++) {
         struct worker *worker = &workers[i];
+        worker->start = &start;
         record_begin(&worker->record, key_sizes[i % 2], 100 + i);
         encrypt_by_own(&worker->record, worker->expected, text, sizeof worker->out, worker->tag);
     }
@@ -350,135 +356,38 @@ static void threads_do_not_meet(void **state)
         assert_int_equal(workers[i].wrong, 0);
         record_end(&workers[i].record);
     }
+    pthread_barrier_destroy(&start);
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */
-
-#ifdef CDT_HAVE_OPENSSL
-
-static const struct issued *root, *leaf;
-
-static const struct {
-    const char *suite;
-    unsigned version;
-} suites[] = {
-    {"TLS_AES_128_GCM_SHA256", CDT_TLS_1_3},
-    {"TLS_AES_256_GCM_SHA384", CDT_TLS_1_3},
-    {"ECDHE-ECDSA-AES128-GCM-SHA256,ECDHE-RSA-AES128-GCM-SHA256", CDT_TLS_1_2},
-    {"ECDHE-ECDSA-AES256-GCM-SHA384,ECDHE-RSA-AES256-GCM-SHA384", CDT_TLS_1_2},
-};
-#define for_suites(i) for (size_t(i) = 0; (i) < sizeof suites / sizeof *suites; (i)++)
-
-static void scene_open_with(struct scene *scene, const struct pair *pair, size_t suite)
-{
-    scene_begin(scene, (void **)&pair, root, leaf);
-    scene->client.ciphers = suites[suite].suite;
-    if (suites[suite].version == CDT_TLS_1_3)
-        scene->client.min_version = CDT_TLS_1_3;
-    scene_open(scene);
-    assert_int_equal(scene->talk.server.facts.version, suites[suite].version);
-}
-
-static void send_all(struct talk *talk, struct end *from)
-{
-    struct end *to = from->other;
-    const size_t sizes[] = {1, LEAST - 64, LEAST - 1, LEAST, LEAST + 1, 4096, 16383, 16384};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        end_forget(to);
-        end_write(from, text, sizes[i]);
-        talk_run(talk);
-        assert_int_equal(to->failed, 0);
-        assert_int_equal(to->length, sizes[i]);
-        assert_memory_equal(to->data, text, sizes[i]);
-    }
-}
-
-static void records_reach_any_peer(void **state)
-{
-    (void)state;
-    static const struct pair pairs[] = {
-        {"wolfssl to wolfssl", CDT_TLS_WOLFSSL, CDT_TLS_WOLFSSL},
-        {"wolfssl to openssl", CDT_TLS_WOLFSSL, CDT_TLS_OPENSSL},
-        {"openssl to wolfssl", CDT_TLS_OPENSSL, CDT_TLS_WOLFSSL},
-    };
-    for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++)
-        for_suites(i)
-        {
-            struct scene scene;
-            scene_open_with(&scene, &pairs[p], i);
-            send_all(&scene.talk, &scene.talk.server);
-            send_all(&scene.talk, &scene.talk.client);
-            if (suites[i].version == CDT_TLS_1_3) {
-                assert_int_equal(end_update_key(&scene.talk.server), 0);
-                send_all(&scene.talk, &scene.talk.server);
-                send_all(&scene.talk, &scene.talk.client);
-            }
-            scene_end(&scene);
-        }
-}
-
-static void damaged_records_end_the_connection(void **state)
-{
-    (void)state;
-    static const struct pair pair = {"wolfssl to wolfssl", CDT_TLS_WOLFSSL, CDT_TLS_WOLFSSL};
-    for_suites(i)
-    {
-        struct scene scene;
-        scene_open_with(&scene, &pair, i);
-        struct end *from = &scene.talk.server, *to = &scene.talk.client;
-        talk_pass(&scene.talk, from, 10); /* tickets are through */
-        end_forget(to);
-        to->in.flip_at = to->in.passed + 3000;
-        to->in.flip_mask = 4;
-        end_write(from, text, 8000);
-        talk_run(&scene.talk);
-        assert_int_equal(to->failed, -CDT_ETLS);
-        assert_int_equal(to->length, 0);
-        scene_end(&scene);
-    }
-}
 
 static void connections_have_the_device(void **state)
 {
     (void)state;
     needs_processor();
-    static const struct pair pair = {"wolfssl to wolfssl", CDT_TLS_WOLFSSL, CDT_TLS_WOLFSSL};
-    struct scene scene;
-    scene_open_with(&scene, &pair, 0);
-    struct end *ends[] = {&scene.talk.client, &scene.talk.server};
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(wolfSSL_CTX_GetDevId(NULL, ends[i]->connection.engine->ssl),
-                         WOLFSSL_IPSEC_MB);
-    scene_end(&scene);
+    struct cdt_reactor *reactor = test_reactor();
+    struct cdt_tls_config *config =
+        make_config(reactor, CDT_TLS_WOLFSSL, (struct cdt_tls_options){.role = CDT_TLS_CLIENT});
+    struct tls_connection connection;
+    assert_int_equal(tls_connection_init(&connection, config, "example.test"), 0);
+    assert_int_equal(tls_connection_connect(&connection), 0);
+    assert_int_equal(wolfSSL_CTX_GetDevId(NULL, connection.engine->ssl), WOLFSSL_IPSEC_MB);
+    tls_connection_fini(&connection);
+    cdt_tls_config_free(config);
+    cdt_reactor_free(reactor);
 }
-#endif
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_length_is_wolfssls),
-        cmocka_unit_test(extra_data_is_wolfssls),
-        cmocka_unit_test(damage_leaves_nothing),
-        cmocka_unit_test(the_rest_is_given_back),
-        cmocka_unit_test(wolfssl_asks_the_device),
-        cmocka_unit_test(threads_do_not_meet),
-#ifdef CDT_HAVE_OPENSSL
-        cmocka_unit_test(records_reach_any_peer),
-        cmocka_unit_test(damaged_records_end_the_connection),
+        cmocka_unit_test(every_length_is_wolfssls),    cmocka_unit_test(extra_data_is_wolfssls),
+        cmocka_unit_test(damage_leaves_nothing),       cmocka_unit_test(the_rest_is_given_back),
+        cmocka_unit_test(wolfssl_asks_the_device),     cmocka_unit_test(threads_do_not_meet),
         cmocka_unit_test(connections_have_the_device),
-#endif
     };
     assert(tls_backend(CDT_TLS_WOLFSSL));
     fill(text, sizeof text, 1);
-#ifdef CDT_HAVE_OPENSSL
-    root = authority_issue(&(struct request){.name = "root", .ca = true});
-    leaf = authority_issue(&(struct request){.name = "leaf", .issuer = root});
-#endif
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-#ifdef CDT_HAVE_OPENSSL
-    authority_free_all();
-#endif
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
 #else

@@ -59,7 +59,7 @@ static void test_gathered(void **state)
     (void)state;
     for (struct way way = {0}; way_next(&way);) {
         struct ends ends;
-        size_t size[4];
+        size_t size[4] = {0};
         open_wired(&ends, &way);
         ends.probe[SERVER].on_read = answer_in_pieces;
         const unsigned writes = ends.wire[SERVER].writes;
@@ -88,7 +88,7 @@ static void test_at_once(void **state)
     (void)state;
     for (struct way way = {0}; way_next(&way);) {
         struct ends ends;
-        size_t sizes[32];
+        size_t sizes[32] = {0};
         open_wired(&ends, &way);
         const unsigned writes = ends.wire[SERVER].writes;
         const size_t from = ends.wire[SERVER].total;

@@ -49,10 +49,13 @@ static bool resumes(const struct way *way)
 #endif
 }
 
-/* Behind a ticket that was refused: some combinations give a new one only in the next handshake. */
-static bool soon(struct ends *ends, struct cdt_tls_config *client, struct cdt_tls_config *server)
+/* Behind a ticket that was refused. A server of wolfSSL 5.5 gives no new one of TLS 1.2 in the same
+ * handshake, but in the next. */
+static bool soon(struct ends *ends, const struct way *way, struct cdt_tls_config *server)
 {
-    return again(ends, client, server, NAME) || again(ends, client, server, NAME);
+    if (way->old && way->backend[SERVER] == CDT_TLS_WOLFSSL)
+        again(ends, ends->config[CLIENT], server, NAME);
+    return again(ends, ends->config[CLIENT], server, NAME);
 }
 
 static void test_resumed(void **state)
@@ -116,7 +119,7 @@ static void test_shared_key(void **state)
         assert_int_equal(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME),
                          resumes(&way));
         assert_false(again(&ends, ends.config[CLIENT], other, NAME));
-        assert_int_equal(soon(&ends, ends.config[CLIENT], other), resumes(&way));
+        assert_int_equal(soon(&ends, &way, other), resumes(&way));
         cdt_tls_config_free(same);
         cdt_tls_config_free(other);
         ends_free(&ends);
@@ -173,7 +176,7 @@ static void test_reload_forgets(void **state)
             assert_int_equal(cdt_tls_config_reload(ends.config[side], &error), 0);
             assert_int_equal(again(&ends, ends.config[CLIENT], ends.config[SERVER], NAME),
                              side == SERVER && resumes(&way));
-            assert_int_equal(soon(&ends, ends.config[CLIENT], ends.config[SERVER]), resumes(&way));
+            assert_int_equal(soon(&ends, &way, ends.config[SERVER]), resumes(&way));
             assert_int_equal(tls_counters(ends.config[side]).reloads, 1);
             ends_free(&ends);
         }

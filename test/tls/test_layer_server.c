@@ -279,6 +279,39 @@ static void test_leave_the_line(void **state)
     }
 }
 
+/* What comes behind a hello that waits for a place stays where it is, also if that came in pieces. */
+static void test_waits_without_reading(void **state)
+{
+    (void)state;
+    static const uint8_t more[64 * 1024];
+    uint8_t hello[2000];
+    for (struct way way = {0}; way_next(&way);) {
+        const size_t length = hello_of(&way, hello, sizeof hello);
+        struct ends ends;
+        struct serve serve;
+        int fds[2];
+        begin(&ends, &way, &serve, 1, 60 * CDT_SECOND);
+        for (int i = 0; i < 2; i++) {
+            fds[i] = client_connect(&serve.address);
+            until(ends.reactor, serve.accepted == i + 1);
+            test_send(fds[i], hello, 100);
+            settle(ends.reactor);
+            test_send(fds[i], hello + 100, length - 100);
+            settle(ends.reactor);
+        }
+        assert_int_equal(serve_counters(&serve).handshakes_waited, 1);
+        for (int i = 0; i < 1000; i++) {
+            const ssize_t n = send(fds[1], more, sizeof more, MSG_DONTWAIT | MSG_NOSIGNAL);
+            assert_true(n > 0 || errno == EAGAIN);
+            cdt_reactor_step(ends.reactor, 0);
+        }
+        assert_in_range(serve_counters(&serve).bytes_in, 2 * length, 3 * sizeof more);
+        close(fds[0]);
+        close(fds[1]);
+        end(&ends, &serve);
+    }
+}
+
 /* ---- failures -------------------------------------------------------------------------------- */
 
 static const struct {
@@ -401,6 +434,7 @@ int main(void)
         flow_test(test_stalled_give_way),
         flow_test(test_stalled_alone),
         flow_test(test_leave_the_line),
+        flow_test(test_waits_without_reading),
         flow_test(test_garbage),
         flow_test(test_alerts_are_told),
         flow_test(test_truncation_is_told),

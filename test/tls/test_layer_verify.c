@@ -383,7 +383,7 @@ static void test_choice(void **state)
             if (ends.probe[CLIENT].closed)
                 fail_msg("%s: %s", cases[i].name, ends.probe[CLIENT].error);
             const struct cdt_tls_info info = tls_info(ends.probe[CLIENT].flow);
-            if (memcmp(info.sha256, sha256, 32))
+            if (memcmp(info.sha256, sha256, 32) != 0)
                 fail_msg("%s: it is not %s that is shown", cases[i].name, cases[i].cert);
             ends_free(&ends);
         }

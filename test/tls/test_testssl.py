@@ -10,6 +10,8 @@ from peers import *
 pki = begin()
 if not shutil.which("testssl"):
     skip("testssl.sh is not installed")
+if os.environ.get("CDT_TEST_SLOW"):
+    skip("testssl.sh takes too long here")
 
 # Of certificates made for tests: no chain that browsers know, no OCSP.
 OURS = ("cert_chain_of_trust", "cert_trust", "cert_revocation", "cert_crlRevoked", "overall_grade")
