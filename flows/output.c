@@ -281,6 +281,13 @@ void flow_write_failed(struct cdt_flow *flow, int status)
         flow_schedule(flow);
 }
 
+/* The end of the top of the stack has come, that of a layer below perhaps not: closing the carrier
+ * now could destroy it, and what the peer has not read yet. */
+static bool rest_to_come(const struct cdt_flow *flow)
+{
+    return flow_depth(flow) > 1 && !(flow->flags & (FLOW_CARRIER_EOF | FLOW_HUNG | FLOW_BROKEN));
+}
+
 void flow_try_fin(struct cdt_flow *flow)
 {
     if (!(flow->flags & FLOW_FIN_WANTED) || flow->tail || flow->state < CDT_OPEN ||
@@ -288,7 +295,8 @@ void flow_try_fin(struct cdt_flow *flow)
         return;
     if (!(flow->flags & FLOW_FIN_SENT)) {
         flow->flags |= FLOW_FIN_SENT;
-        if ((flow->flags & (FLOW_EOF | FLOW_HUNG)) == FLOW_EOF) { /* closing tells as much */
+        if ((flow->flags & (FLOW_EOF | FLOW_HUNG)) == FLOW_EOF &&
+            !rest_to_come(flow)) { /* closing tells as much */
             flow_end(flow, flow->status, NULL);
             return;
         }
@@ -304,8 +312,14 @@ void flow_try_fin(struct cdt_flow *flow)
         flow->active = cdt_reactor_now(flow->config->hub->reactor);
         flow_update_timer(flow);
     }
-    if (flow->flags & FLOW_EOF)
+    if (!(flow->flags & FLOW_EOF))
+        return;
+    if (rest_to_come(flow)) { /* flows/read.c throws it away */
+        flow->flags |= FLOW_READABLE;
+        flow_schedule(flow);
+    } else {
         flow_end(flow, flow->status, NULL);
+    }
 }
 
 void flow_end_stream(struct cdt_flow *flow)

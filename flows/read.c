@@ -248,9 +248,27 @@ static void read_spliced(struct cdt_flow *flow)
         no_bytes(flow, n);
 }
 
+/* Both ends of the top of the stack have passed; what still comes is of layers below, or nothing:
+ * the carrier's end is waited for, within the linger timeout. */
+static void read_rest(struct cdt_flow *flow)
+{
+    ssize_t n = 1;
+    for (int budget = FLOW_READS; budget > 0 && n > 0; budget--)
+        n = read_carrier(flow);
+    if (n > 0 || n == -EINTR)
+        flow_schedule(flow);
+    else if (n == -EAGAIN)
+        flow->flags &= ~(uint32_t)FLOW_READABLE;
+    else
+        flow_end(flow, flow->status, NULL);
+}
+
 static __attribute__((noinline)) void read_specially(struct cdt_flow *flow)
 {
-    if (flow->flags & (FLOW_LAYERED | FLOW_STASHED))
+    const uint32_t over = FLOW_EOF | FLOW_FIN_SENT;
+    if (flow->top && (flow->flags & over) == over)
+        read_rest(flow);
+    else if (flow->flags & (FLOW_LAYERED | FLOW_STASHED))
         read_layered(flow);
     else
         read_spliced(flow);
