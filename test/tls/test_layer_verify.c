@@ -180,10 +180,11 @@ static void test_revocation(void **state)
 
 static void fingerprint(const char *cert, uint8_t sha256[32])
 {
-    char command[400], digits[3] = "";
-    snprintf(command, sizeof command,
-             "openssl x509 -in %s -noout -fingerprint -sha256 | cut -d= -f2 | tr -d ':\\n'",
-             pki_cert(cert));
+    char *command, digits[3] = "";
+    assert_true(asprintf(&command,
+                         "openssl x509 -in %s -noout -fingerprint -sha256 |"
+                         " cut -d= -f2 | tr -d ':\\n'",
+                         pki_cert(cert)) > 0);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     for (int i = 0; i < 32; i++) {
@@ -191,6 +192,7 @@ static void fingerprint(const char *cert, uint8_t sha256[32])
         sha256[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
     pclose(pipe);
+    free(command);
 }
 
 static void test_pins(void **state)
