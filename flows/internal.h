@@ -223,8 +223,8 @@ struct cdt_layer {
     struct cdt_layer *below;
     unsigned depth; /* 1: right above the carrier */
     bool started, open;
-    bool drained;            /* its last read found nothing more below: it need not be asked again */
-    uint8_t claim;           /* CLAIM_...: its place among the server's handshakes */
+    bool drained;  /* its last read found nothing more below: it need not be asked again */
+    uint8_t claim; /* CLAIM_...: its place among the server's handshakes */
     struct flow_stash stash; /* what it gave and nobody has taken */
     struct list place;       /* in the gate's line, or among the holders */
     uint64_t since;          /* when it got its place */
