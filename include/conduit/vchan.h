@@ -1,0 +1,125 @@
+/* conduit: vchan, streams through memory that two domains share: two virtual machines on one Xen, or
+ * (backend local) two processes of one host. The ring is that of xen/io/libxenvchan.h, and peers that
+ * use libxenvchan can be talked to. A vchan is a carrier like any other: same flow, same callbacks,
+ * same limits.
+ *
+ *   xen     over libxenvchan; names and places in xenstore
+ *   local   sealed memory passed over a Unix socket; names and places in a directory
+ *
+ * A server and a client meet at a place: the server's domain, the client's domain, and the name of a
+ * port ([a-zA-Z0-9_-]+). A server says which domain may connect; any number of clients of it may, in
+ * turn and at once: each gets a ring of its own. A client may come first: it waits for its server, for
+ * the flow's connect timeout.
+ *
+ * CLOSING. The ring has no half-close. cdt_flow_close() and CDT_SHUT_WRITE send what was written (into
+ * the ring), then end both directions; what the peer wrote before it saw that is still read, then comes
+ * on_eof. What a peer wrote just before it closed is read, too. On local, a peer that crashes, and
+ * one that aborts, gives -ECONNRESET after its data. On xen a crash of the peer's process looks like
+ * an orderly close; the end of its domain gives -ECONNRESET.
+ *
+ * WHAT THE PEER CAN DO. The memory stays writable by the peer: whatever it puts there, it can harm only
+ * what is read from it: an impossible state of the ring ends the flow with -EPROTO.
+ *
+ * Conventions: <conduit/version.h>. */
+#ifndef CONDUIT_VCHAN_H
+#define CONDUIT_VCHAN_H
+
+#include <conduit/server.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- backends -------------------------------------------------------------------------------- */
+
+/* ANY: what cdt_vchan_select() has set; else CONDUIT_VCHAN (xen, local or none, in any case; another
+ * word is warned of once and ignored); else xen where this is a domain of Xen (/dev/xen) and it is
+ * built in; else local. NONE: vchan endpoints are refused with -EPROTONOSUPPORT. */
+enum cdt_vchan_backend { CDT_VCHAN_ANY, CDT_VCHAN_XEN, CDT_VCHAN_LOCAL, CDT_VCHAN_NONE };
+
+/* Sets what ANY means in this process. -EINVAL, -EPROTONOSUPPORT (not built in). Any thread. */
+CDT_API int cdt_vchan_select(enum cdt_vchan_backend backend);
+/* What ANY means now. Any thread. */
+CDT_API enum cdt_vchan_backend cdt_vchan_selected(void);
+/* Whether it is built in. */
+CDT_API bool cdt_vchan_available(enum cdt_vchan_backend backend);
+/* "xen", "local", "none", "any"; static storage. */
+CDT_API const char *cdt_vchan_backend_name(enum cdt_vchan_backend backend);
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+struct cdt_vchan_options {
+    size_t size;
+    enum cdt_vchan_backend backend;
+
+    /* The rings of a server, bytes, as it sees them: at least so much, rounded up to a power of two;
+     * 0: 1024; at most 1 MiB (-EINVAL). The client takes what it finds. */
+    size_t read_size, write_size;
+
+    /* How long to look at the ring before sleeping, ns; at most 1 ms. 0: not at all after single
+     * messages, and shortly while bulk is moving. It is time of this thread: for two processes that
+     * have a core each. */
+    uint64_t spin;
+
+    /* Our own name, under which requests to named servers are made. NULL: the host's name. */
+    const char *name;
+
+    /* Backend local only. */
+    const char *directory; /* where the places are; NULL: CONDUIT_VCHAN_DIR, else conduit in
+                            * XDG_RUNTIME_DIR, else /run/conduit. Made if it is missing */
+    mode_t mode;    /* of the directory, when it is made, and of what is put into it: 0: 0700.
+                            * With others' bits, peers that these let in are accepted; else only our
+                            * own user and root are */
+    unsigned domid; /* our own domain id + 1; 0: CONDUIT_DOMID, else domain 0 */
+};
+
+/* ---- connecting and listening ---------------------------------------------------------------- */
+
+/* Connects to a port of a domain (at most 65535). `vchan` and `options` may be NULL and are copied. The
+ * result comes by on_open or on_close. Errors: -EINVAL, -ENOMEM. */
+CDT_API int cdt_vchan_connect(struct cdt_reactor *reactor, unsigned domid, const char *port,
+                              const struct cdt_vchan_options *vchan,
+                              const struct cdt_flow_options *options,
+                              const struct cdt_handler *handler, struct cdt_flow **flow);
+
+/* The same to a domain by the name that its server has registered: the request is written to
+ * /conduit/NAME/OURS/PORT. */
+CDT_API int cdt_vchan_connect_name(struct cdt_reactor *reactor, const char *name, const char *port,
+                                   const struct cdt_vchan_options *vchan,
+                                   const struct cdt_flow_options *options,
+                                   const struct cdt_handler *handler, struct cdt_flow **flow);
+
+/* Serves clients of one domain at a port. Errors, at once: -EINVAL, -ENOMEM; all others come by
+ * on_listen: -EADDRINUSE (local: somebody serves there; xen cannot tell), -ENOSPC (xen: no more memory
+ * can be granted, see /sys/module/xen_gntalloc/parameters/limit), -EACCES, ... */
+CDT_API int cdt_vchan_listen(struct cdt_reactor *reactor, unsigned domid, const char *port,
+                             const struct cdt_vchan_options *vchan,
+                             const struct cdt_server_options *options,
+                             const struct cdt_handler *handler, struct cdt_server **server);
+
+/* Registers the name (/conduit/NAME), and serves the port to each domain that asks for it. A name that
+ * another one has registered is refused with -EADDRINUSE on local; on xen it is taken over, as
+ * xenstore's permissions allow. Unregistered on stop. */
+CDT_API int cdt_vchan_listen_name(struct cdt_reactor *reactor, const char *name, const char *port,
+                                  const struct cdt_vchan_options *vchan,
+                                  const struct cdt_server_options *options,
+                                  const struct cdt_handler *handler, struct cdt_server **server);
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+struct cdt_vchan_info {
+    enum cdt_vchan_backend backend;
+    unsigned domid;               /* of the peer */
+    char port[64];                /* the name of the port */
+    size_t read_size, write_size; /* of our rings, bytes */
+    uint64_t bells_sent;          /* notifications to the peer */
+    uint64_t sleeps;              /* times that we asked for one */
+};
+
+/* -ENOTSUP if it is no vchan flow. */
+CDT_API int cdt_vchan_info(const struct cdt_flow *flow, struct cdt_vchan_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
