@@ -20,14 +20,16 @@ OPENSSL ?= system
 # IPSEC_MB is system or none: AES-GCM by intel-ipsec-mb under wolfSSL, which is for x86-64.
 IPSEC_MB_HERE := $(if $(CROSS)$(filter none,$(WOLFSSL))$(filter-out x86_64,$(shell uname -m)),none,system)
 IPSEC_MB ?= $(IPSEC_MB_HERE)
-$(foreach v,$(filter-out built system none,$(WOLFSSL)) $(filter-out system none,$(OPENSSL) $(IPSEC_MB)),$(error no such choice: $v))
+# The backend xen of the room vchan/: system (libxengnttab, libxenevtchn, libxenstore) or none.
+XEN ?= system
+$(foreach v,$(filter-out built system none,$(WOLFSSL)) $(filter-out system none,$(OPENSSL) $(IPSEC_MB) $(XEN)),$(error no such choice: $v))
 
 empty  :=
 comma  := ,
 ARCH   := $(firstword $(subst -, ,$(CROSS)))
 CONFIG := $(ARCH) $(filter-out cc gcc %-gcc,$(notdir $(firstword $(CC)))) $(SANITIZE) $(if $(COVERAGE),coverage) \
           $(patsubst %,wolfssl-%,$(filter-out built,$(WOLFSSL))) $(patsubst %,openssl-%,$(filter-out system,$(OPENSSL))) \
-          $(patsubst %,ipsec-mb-%,$(filter-out $(IPSEC_MB_HERE),$(IPSEC_MB)))
+          $(patsubst %,ipsec-mb-%,$(filter-out $(IPSEC_MB_HERE),$(IPSEC_MB))) $(patsubst %,xen-%,$(filter-out system,$(XEN)))
 CONFIG := $(subst $(empty) $(empty),-,$(strip $(CONFIG)))
 BUILD  := build$(if $(CONFIG),/$(CONFIG))
 OBJ    := $(BUILD)/obj
@@ -66,6 +68,11 @@ TLS_CPPFLAGS  += -DCDT_HAVE_OPENSSL
 TLS_LIBS      += -lssl -lcrypto
 endif
 LIBS          += $(if $(TLS_C),$(TLS_LIBS))
+ifeq ($(XEN),system)
+XEN_NEED       := libxen
+VCHAN_CPPFLAGS := -DCDT_HAVE_XEN
+LIBS           += -lxengnttab -lxenevtchn -lxenstore
+endif
 COMPILE   = $(CC) $(CPPFLAGS) $(CODEGEN) $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror)
 LINK      = $(CC) $(CODEGEN) $(CFLAGS) $(LDFLAGS)
 # The program and the shared library are optimised as a whole; tests take the plain half of the objects.
@@ -84,7 +91,7 @@ EXAMPLES  := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 BENCHES   := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/*.c))
 SUPPORT   := $(patsubst %.c,$(OBJ)/%.o,$(wildcard test/support/*.c))
-TESTROOMS := $(if $(CROSS),reactor flows tls,$(filter-out fuzz support,$(patsubst test/%/,%,$(wildcard test/*/))))
+TESTROOMS := $(if $(CROSS),reactor flows tls,$(filter-out fuzz support xen,$(patsubst test/%/,%,$(wildcard test/*/))))
 named      = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$t),$t)),$1)
 TESTS     := $(patsubst %.c,$(BUILD)/%,$(call named,$(wildcard $(TESTROOMS:%=test/%/test_*.c))))
 SCRIPTS   := $(if $(CROSS),,$(call named,$(wildcard $(foreach e,sh py,$(TESTROOMS:%=test/%/test_*.$e)))))
@@ -96,9 +103,10 @@ ALL_H     := $(wildcard include/conduit/*.h */*.h test/*/*.h)
 $(BUILD)/examples/libuv: private EXTRA := -luv
 
 # ---- the groups of ./packages that a goal needs, and what it builds -------------------------------
-NEED_demo     := build $(WOLFSSL_NEED) $(IPSEC_MB_NEED)
-NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons) $(if $(findstring clang,$(CC)),clang)
+NEED_demo     := build $(WOLFSSL_NEED) $(IPSEC_MB_NEED) $(XEN_NEED)
+NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons model) $(if $(findstring clang,$(CC)),clang)
 NEED_deps     := $(NEED_test)
+NEED_test-xen := $(sort $(NEED_demo) libxen) # and what test/xen/run fetches
 NEED_memcheck := $(NEED_test) valgrind
 NEED_coverage := $(NEED_test) coverage
 NEED_fuzz     := $(NEED_demo) clang
@@ -106,7 +114,7 @@ NEED_lint     := $(NEED_demo) test lint
 NEED_format   := lint
 DEPS ?= $(sort $(foreach g,$(MAKECMDGOALS),$(NEED_$g)))
 
-.PHONY: all tests deps demo test memcheck bench fuzz fuzzers coverage format format-check lint install clean help FORCE
+.PHONY: all tests deps demo test test-xen memcheck bench fuzz fuzzers coverage format format-check lint install clean help FORCE
 all: $(BUILD)/libconduit.a $(BUILD)/libconduit.so $(BUILD)/conduit $(EXAMPLES)
 tests: all $(TESTS)
 
@@ -118,7 +126,7 @@ deps:
 # changes, or when a source goes away.
 remember = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 $(OBJ)/flags: FORCE $(if $(DEPS),| deps)
-	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS) $(TLS_CPPFLAGS) $(TLS_LIBS))
+	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS) $(TLS_CPPFLAGS) $(TLS_LIBS) $(VCHAN_CPPFLAGS))
 $(OBJ)/objects: FORCE
 	$(call remember,$(OBJECTS))
 
@@ -131,6 +139,7 @@ $(WOLFSSL_A): FORCE $(if $(DEPS),| deps)
 	@[ -e $@ ] || { echo 'there is no $@: run `make deps`, or choose WOLFSSL=system or none' >&2; exit 1; }
 $(patsubst %.c,$(OBJ)/%.o,$(TLS_C) $(wildcard test/tls/*.c)): $(WOLFSSL_A)
 $(OBJ)/tls/%.o $(OBJ)/test/tls/%.o: private CPPFLAGS += $(TLS_CPPFLAGS)
+$(OBJ)/vchan/%.o $(OBJ)/test/vchan/%.o: private CPPFLAGS += $(VCHAN_CPPFLAGS)
 
 $(BUILD)/libconduit.a: $(OBJECTS) $(OBJ)/objects $(if $(TLS_C),$(WOLFSSL_A))
 	@rm -f $@
@@ -166,6 +175,14 @@ $(BUILD)/test/fault/%: private WRAP = $(WRAPPED:%=-Wl$(comma)--wrap=%)
 $(filter $(BUILD)/test/fault/%,$(TESTS)): test/fault/wrapped
 $(OBJ)/test/fault/%.o $(OBJ)/test/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes
 
+# What runs inside the Xen machine: a program over our library, and one that knows libxenvchan alone.
+$(BUILD)/test/xen/suite: $(OBJ)/test/xen/suite.o $(BUILD)/libconduit.a
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--as-needed $^ $(LIBS) -o $@
+$(BUILD)/test/xen/peer: $(OBJ)/test/xen/peer.o
+	@mkdir -p $(@D)
+	$(LINK) $^ -lxenvchan -lxenevtchn -lxenstore -o $@
+
 $(FUZZERS): $(BUILD)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
@@ -185,6 +202,9 @@ demo: $(BUILD)/conduit
 
 test: tests
 	@$(RUN) test/run $(TESTS) $(SCRIPTS)
+
+test-xen: $(addprefix $(BUILD)/,conduit test/xen/suite test/xen/peer)
+	@BUILD='$(CURDIR)/$(BUILD)' test/xen/run
 
 # The rest is too slow under valgrind, or made of several processes; it has descriptors of its own under
 # a low limit, knows no pidfd, and is late for tests whose times are short.
@@ -218,7 +238,7 @@ format-check:
 	@status=0; for f in $(ALL_C) $(ALL_H); do \
 	    clang-format $$f | diff -u --label $$f --label formatted $$f - || status=1; done; exit $$status
 lint: $(if $(DEPS),deps)
-	@BUILD='$(BUILD)' CPPFLAGS='$(CPPFLAGS)' TLS_CPPFLAGS='$(TLS_CPPFLAGS)' .ci/lint $(ALL_C)
+	@BUILD='$(BUILD)' CPPFLAGS='$(CPPFLAGS)' TLS_CPPFLAGS='$(TLS_CPPFLAGS)' VCHAN_CPPFLAGS='$(VCHAN_CPPFLAGS)' .ci/lint $(ALL_C)
 
 # ---- installing ----------------------------------------------------------------------------------
 install: TO = $(DESTDIR)$(LIBDIR)
@@ -244,7 +264,8 @@ help:
 #? make demo           install what is missing, build, run build/conduit demo
 #? make test [T=name]  install what is missing, build, run the tests (whose name contains name)
 #? make deps           install what is missing [DEPS="groups of the file packages"]
+#? make test-xen       boot Xen in an emulator, and run the tests of vchan between its domains
 #? make memcheck | fuzz [FUZZ_TIME=30] | coverage | bench | lint | format | format-check | clean
 #? make install        [PREFIX=/usr/local] [LIBDIR=] [DESTDIR=]
 #? variables: CC=clang  CROSS=aarch64-linux-gnu-  SANITIZE=address,undefined|thread  COVERAGE=1  LTO=  WERROR=1  CFLAGS=
-#?            WOLFSSL=built|system|none  WOLFSSL_SWITCHES=  OPENSSL=system|none  IPSEC_MB=system|none
+#?            WOLFSSL=built|system|none  WOLFSSL_SWITCHES=  OPENSSL=system|none  IPSEC_MB=system|none  XEN=system|none

@@ -37,6 +37,7 @@ static void destroy_default(struct reactor_room *room)
 {
     struct cdt_context *context = cdt_container_of(room, struct cdt_context, room);
     forget_reactor(room);
+    context_vchan_end(context);
     cdt_limit_free(context->limit);
     mem_free(context);
 }
@@ -59,9 +60,12 @@ int cdt_context_new(struct cdt_reactor *reactor, const struct cdt_context_option
     list_init(&new->races);
     int status = context_tls_begin(new, &mine);
     if (status == 0)
+        status = context_vchan_begin(new, mine.vchan);
+    if (status == 0)
         status = cdt_limit_new(reactor, mine.max_active, &new->limit);
     if (status) {
         context_tls_end(new);
+        context_vchan_end(new);
         mem_free(new);
         return status;
     }
@@ -98,6 +102,7 @@ int cdt_context_free(struct cdt_context *context)
     race_cancel_all(context);
     free_resolver(context);
     context_tls_end(context);
+    context_vchan_end(context);
     if (context->reactor)
         reactor_remove_room(context->reactor, &context->room);
     mem_free(context);

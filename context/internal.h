@@ -23,7 +23,8 @@ struct cdt_context {
     struct cdt_own_key *own_key; /* NULL: none */
     cdt_tls_password_fn *password;
     void *password_arg;
-    struct list races; /* those that go on */
+    struct cdt_vchan_options vchan; /* a copy, with its texts */
+    struct list races;              /* those that go on */
     char error[256];
 };
 
@@ -51,6 +52,7 @@ struct attempt {
     struct cdt_carrier carrier;
     int status;      /* why it failed */
     const char *why; /* the sentence for it; NULL: the status' own */
+    char *own_why;   /* the same, if it is to be freed */
     bool skipped;    /* it was not tried at all */
     struct cdt_watch watch;
     struct cdt_timer retry;
@@ -61,7 +63,7 @@ struct attempt {
  * sentence in `why`. Once `ops` is set the carrier is closed by it. One that goes on calls
  * race_answer() later. */
 typedef int attempt_fn(struct attempt *attempt);
-attempt_fn attempt_tcp, attempt_unix, attempt_unknown, attempt_tls;
+attempt_fn attempt_tcp, attempt_unix, attempt_vchan, attempt_unknown, attempt_tls;
 
 /* Closes its carrier, if there is one, without a trace. */
 void attempt_close(struct attempt *attempt);
@@ -92,8 +94,9 @@ void race_set_backend(struct race *race, enum cdt_tls_backend backend);
 /* What became of an attempt that went on, as of attempt_fn. */
 void race_answer(struct attempt *attempt, int status);
 
-/* The flow that an attempt is for. */
+/* The flow that an attempt is for, and the context that it belongs to. */
 struct cdt_flow *race_flow(const struct race *race);
+struct cdt_context *race_context(const struct race *race);
 
 /* Frees one that does not run. */
 void race_free(struct race *race);
@@ -139,6 +142,25 @@ int tls_listen(struct cdt_context *context, const struct cdt_endp *endp,
  * if that fails. */
 int context_wrap_flow(const struct cdt_layer *layer, struct cdt_endp **endp);
 int context_wrap_server(const struct cdt_server *server, struct cdt_endp **endp);
+
+/* ---- vchan.c --------------------------------------------------------------------------------- */
+
+/* The context's options for vchan, NULL allowed: 0, -EINVAL, -ENOMEM. */
+int context_vchan_begin(struct cdt_context *context, const struct cdt_vchan_options *options);
+void context_vchan_end(struct cdt_context *context);
+
+int context_vchan_listen(struct cdt_context *context, const struct cdt_endp *endp,
+                         const struct cdt_server_options *options,
+                         const struct cdt_handler *handler, struct cdt_server **server);
+
+/* What an attempt that goes on waits for; NULL: it is none of vchan. */
+const char *attempt_vchan_tells(const struct attempt *attempt);
+
+/* The endpoint of a flow's peer, of a server: 0; -ENOTSUP, -EINVAL: not of vchan; -ENOMEM. */
+int context_vchan_flow(const struct cdt_flow *flow, struct cdt_endp **endp);
+int context_vchan_server(const struct cdt_server *server, struct cdt_endp **endp);
+
+/* ---- rows.c ---------------------------------------------------------------------------------- */
 
 /* The address of a Unix endpoint: 0, or -EINVAL or -ENAMETOOLONG with a sentence. */
 int context_unix_addr(const struct cdt_endp *endp, struct cdt_addr *addr, const char **why);

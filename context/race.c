@@ -8,6 +8,11 @@ struct cdt_flow *race_flow(const struct race *race)
     return race->flow;
 }
 
+struct cdt_context *race_context(const struct race *race)
+{
+    return race->context;
+}
+
 struct cdt_resolution **race_resolution(struct race *race)
 {
     return &race->resolution;
@@ -73,6 +78,7 @@ void race_free(struct race *race)
     while (race->attempts) {
         struct attempt *attempt = race->attempts;
         race->attempts = attempt->next;
+        mem_free(attempt->own_why);
         mem_free(attempt);
     }
     for (size_t i = 0; i < race->count; i++)

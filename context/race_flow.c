@@ -47,7 +47,7 @@ static int no_address(const struct cdt_carrier *carrier, bool peer, struct cdt_a
 static const char *tried(const struct cdt_carrier *carrier)
 {
     struct race *race = race_of(carrier);
-    if (!race->named)
+    if (!race->named && !(race->attempts && attempt_vchan_tells(race->attempts)))
         return NULL;
     return race->attempts ? race_describe(race) : "the name was not resolved";
 }

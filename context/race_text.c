@@ -11,8 +11,9 @@ static void describe_one(const struct race *race, const struct attempt *attempt,
 {
     char name[CDT_ADDR_TEXT];
     const char *why = attempt->why ? attempt->why : cdt_strerror(attempt->status);
+    const char *tells = attempt_vchan_tells(attempt);
     if (attempt->ops) /* it goes on */
-        why = "no answer";
+        why = tells ? tells : "no answer";
     if (attempt->addr.length)
         cdt_addr_format(&attempt->addr, name);
     else

@@ -80,15 +80,14 @@ static int systemd_listen(struct cdt_context *context, const struct cdt_endp *en
     return cdt_listen_fd(context->reactor, fd, options, handler, server);
 }
 
-static const char no_vchan[] = "vchan is not built in";
 static const char only_listening[] = "only for listening";
 static const char no_name[] = "names in a list are not resolved";
 
 const struct context_row context_rows[CDT_ENDP_KINDS] = {
     [CDT_ENDP_TCP] = {attempt_tcp, tcp_listen, NULL, NULL},
     [CDT_ENDP_UNIX] = {attempt_unix, unix_listen, NULL, NULL},
-    [CDT_ENDP_VCHAN_DIRECT] = {NULL, NULL, no_vchan, no_vchan},
-    [CDT_ENDP_VCHAN_DOMAIN_SOCKET] = {NULL, NULL, no_vchan, no_vchan},
+    [CDT_ENDP_VCHAN_DIRECT] = {attempt_vchan, context_vchan_listen, NULL, NULL},
+    [CDT_ENDP_VCHAN_DOMAIN_SOCKET] = {attempt_vchan, context_vchan_listen, NULL, NULL},
     [CDT_ENDP_TLS] = {attempt_tls, tls_listen, NULL, NULL},
     [CDT_ENDP_UNKNOWN] = {attempt_unknown, NULL, NULL, "unknown endpoint"},
     [CDT_ENDP_HOST] = {NULL, host_listen, no_name, NULL},

@@ -77,6 +77,27 @@ static void flow_free(struct flow_hub *hub, struct cdt_flow *flow, size_t user_s
     hub->spare_flow_count++;
 }
 
+/* Whether its descriptor, if it has one, is to tell from the beginning when it can be written. */
+static inline bool starts_armed(const struct cdt_carrier_ops *ops, bool connecting)
+{
+    return connecting && !(ops->flags & CDT_CARRIER_ONE_EVENT);
+}
+
+static inline uint32_t carrier_events(const struct cdt_carrier_ops *ops, bool connecting)
+{
+    return FLOW_EVENTS_READ | (starts_armed(ops, connecting) ? FLOW_EVENTS_WRITE : 0);
+}
+
+static inline uint32_t carrier_flags(const struct cdt_carrier_ops *ops, bool connecting)
+{
+    uint32_t flags = connecting ? FLOW_ARMED : 0;
+    if (ops->flags & CDT_CARRIER_SHORT_READS)
+        flags |= FLOW_SHORT_READS;
+    if (ops->flags & CDT_CARRIER_ONE_EVENT)
+        flags |= FLOW_ONE_EVENT | FLOW_ARMED; /* it never will be more armed */
+    return flags;
+}
+
 int flow_new(struct flow_config *config, const struct cdt_handler *handler,
              const struct cdt_carrier_ops *ops, const struct cdt_carrier *carrier, bool connecting,
              const struct cdt_addr *peer, struct cdt_flow **result)
@@ -95,18 +116,16 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
     flow->timer.fn = flow_on_timer;
     if (connecting || config->deadlines) /* else nobody asks, and the clock need not be read */
         flow->born = flow->active = cdt_reactor_now(hub->reactor);
-    uint32_t flags = connecting ? 0 : FLOW_CONNECTED;
-    if (ops->flags & CDT_CARRIER_SHORT_READS)
-        flags |= FLOW_SHORT_READS;
+    uint32_t flags = carrier_flags(ops, connecting) | (connecting ? 0 : FLOW_CONNECTED);
     set_peer(flow, peer);
     if (carrier->fd >= 0) {
-        uint32_t events = FLOW_EVENTS_READ | (connecting ? FLOW_EVENTS_WRITE : 0);
-        int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd, events);
+        int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd,
+                                       carrier_events(ops, connecting));
         if (error) {
             flow_free(hub, flow, handler->user_size);
             return error;
         }
-        flags |= FLOW_REGISTERED | (connecting ? FLOW_ARMED : 0);
+        flags |= FLOW_REGISTERED;
     }
     flow->flags |= flags;
     list_append(config->server ? server_flows(config->server) : &hub->flows, &flow->link);
@@ -120,18 +139,18 @@ int flow_set_carrier(struct cdt_flow *flow, const struct cdt_carrier_ops *ops,
                      const struct cdt_addr *peer)
 {
     struct cdt_reactor *reactor = flow->config->hub->reactor;
-    uint32_t flags = connecting ? FLOW_READABLE : FLOW_CONNECTED; /* the first: ask it once */
-    if (ops->flags & CDT_CARRIER_SHORT_READS)
-        flags |= FLOW_SHORT_READS;
+    uint32_t flags = carrier_flags(ops, connecting);
+    flags |= connecting ? FLOW_READABLE : FLOW_CONNECTED; /* the first: ask it once */
     if (carrier->fd >= 0) {
-        uint32_t events = FLOW_EVENTS_READ | (connecting ? FLOW_EVENTS_WRITE : 0);
-        int error = reactor_source_add(reactor, &flow->source, carrier->fd, events);
+        int error = reactor_source_add(reactor, &flow->source, carrier->fd,
+                                       carrier_events(ops, connecting));
         if (error)
             return error;
-        flags |= FLOW_REGISTERED | (connecting ? FLOW_ARMED : 0);
+        flags |= FLOW_REGISTERED;
     }
     const uint32_t old = FLOW_READABLE | FLOW_WRITABLE | FLOW_READ_END | FLOW_HUNG |
-                         FLOW_CONNECTED | FLOW_SHORT_READS;
+                         FLOW_CONNECTED | FLOW_SHORT_READS | FLOW_SHORT_WRITES | FLOW_ONE_EVENT |
+                         FLOW_ARMED;
     flow->flags = (flow->flags & ~old) | flags;
     flow->ops = ops;
     flow->carrier = *carrier;
@@ -155,7 +174,7 @@ void flow_begin(struct cdt_flow *flow)
     if (flow->state != CDT_CONNECTING)
         return;
     flow->flags = (flow->flags & ~(uint32_t)FLOW_CONNECTED) | FLOW_WRITABLE;
-    if (flow->carrier.fd < 0)
+    if (flow->carrier.fd < 0 || (flow->flags & FLOW_ONE_EVENT))
         flow->flags |= FLOW_READABLE; /* nobody has told yet */
     if (!flow->top) {
         flow_opened(flow);
@@ -276,7 +295,7 @@ void flow_look(struct cdt_flow *flow, uint32_t events)
     if (events & EPOLLOUT)
         flags |= FLOW_WRITABLE;
     if (events & EPOLLIN)
-        flags |= FLOW_READABLE;
+        flags |= FLOW_READABLE | (flags & FLOW_ONE_EVENT ? FLOW_WRITABLE : 0);
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         flags |= FLOW_READABLE | FLOW_READ_END;
     if (events & EPOLLPRI) /* TCP's urgent mark stops a read short */
@@ -288,7 +307,7 @@ void flow_look(struct cdt_flow *flow, uint32_t events)
     hub->looking = flow;
     if ((events & EPOLLERR) && (flags & FLOW_EOF)) { /* reading will not tell */
         int error = socket_connected(&flow->carrier);
-        flow_write_failed(flow, error ? error : -ECONNRESET);
+        flow_write_failed(flow, error && error != -ENOTSOCK ? error : -ECONNRESET);
     }
     if (flow->extra && flow->extra->done)
         flow_call_written(flow);

@@ -169,7 +169,11 @@ enum {
     FLOW_NO_READER = 1 << 24, /* the handler has no on_read */
     FLOW_ARMED = 1 << 26,     /* the descriptor is registered for writing too */
     FLOW_SPLICED = 1 << 25,   /* what it reads goes through a pipe: flows/splice.c */
-    FLOW_PARTING = 1 << 27    /* a layer failed, and has said so to its peer: no reset */
+    FLOW_PARTING = 1 << 27,   /* a layer failed, and has said so to its peer: no reset */
+    FLOW_ONE_EVENT = 1 << 28, /* CDT_CARRIER_ONE_EVENT */
+    /* A carrier may set this, and FLOW_SHORT_READS, in its own write and read: it took less than it
+     * was given, yet nobody will tell when it can take more: it is asked again in the next turn. */
+    FLOW_SHORT_WRITES = 1 << 29
 };
 
 /* One allocation: the flow, and the user's area behind it. */
@@ -376,12 +380,23 @@ void flow_send_failed(struct cdt_flow *flow, int status);
 /* ---- output.c -------------------------------------------------------------------------------- */
 
 /* Bytes accepted and not yet handed to the carrier: queue, early writes and cork. */
-size_t flow_unsent(const struct cdt_flow *flow);
+static inline size_t flow_unsent(const struct cdt_flow *flow)
+{
+    const struct flow_cork *cork = &flow->config->hub->cork;
+    size_t unsent = flow->queued;
+    if (cork->flow == flow)
+        unsent += cork->reference_length + cork->held_length;
+    if (flow->extra)
+        unsent += flow->extra->early_bytes;
+    return unsent;
+}
 /* Whether on_writable is owed and due. */
 bool flow_writable_due(const struct cdt_flow *flow);
 size_t flow_parts_length(const struct iovec *parts, int count);
 /* To the carrier, the rest to the queue. 0 or a negative code that ends the flow. */
 int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count);
+/* What comes after a write of the carrier that gave `result`, not all: as flow_output(). */
+int flow_output_rest(struct cdt_flow *flow, const struct iovec *parts, int count, ssize_t result);
 /* So many bytes were put into the queue. */
 void flow_queue_grew(struct cdt_flow *flow, size_t length);
 /* Puts a segment with a pipe behind what is queued, and sends. Outside of callbacks only. */
@@ -517,6 +532,30 @@ void socket_unmap(struct cdt_addr *addr);
 int tcp_apply_options(int fd, const struct cdt_flow_options *options);
 /* Whether it is a whole IPv4 or IPv6 address. */
 bool tcp_is_ip(const struct cdt_addr *addr);
+
+/* ---- unix_file.c ----------------------------------------------------------------------------- */
+
+/* The file of a socket that listens. */
+struct unix_file {
+    int folder; /* a descriptor */
+    dev_t device;
+    ino_t inode;
+    char name[sizeof(((struct sockaddr_un *)0)->sun_path) + 1]; /* within the folder */
+};
+
+struct unix_owner {
+    mode_t mode; /* 0: as it was made */
+    bool chown;
+    uid_t uid;
+    gid_t gid;
+};
+
+/* Whether somebody answers at the address: 0, or what connect(2) says. */
+int unix_file_probe(const struct cdt_addr *at);
+/* Remembers the identity of a file that was made just now, gives it its owner and its mode. */
+int unix_file_made(struct unix_file *file, const struct unix_owner *owner);
+/* If it is still the same. */
+void unix_file_remove(const struct unix_file *file);
 
 /* ---- relay.c --------------------------------------------------------------------------------- */
 

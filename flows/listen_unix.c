@@ -23,14 +23,6 @@
 
 enum { LOCK_ATTEMPTS = 500, PATH_MAX_LENGTH = sizeof(((struct sockaddr_un *)0)->sun_path) };
 
-/* The file of a listener. */
-struct unix_file {
-    int folder;
-    dev_t device;
-    ino_t inode;
-    char name[PATH_MAX_LENGTH + 1]; /* within the folder */
-};
-
 static void unix_close(struct cdt_listener *listener);
 
 static const struct cdt_listener_ops unix_listener_ops = {
@@ -50,20 +42,6 @@ static int in_use(struct cdt_server *server, const char *text)
     return -EADDRINUSE;
 }
 
-/* Whether somebody answers at the address: 0, or what connect(2) says. */
-static int probe(const struct cdt_addr *at)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int status = 0;
-
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, &at->any, at->length))
-        status = -errno;
-    close(fd);
-    return status;
-}
-
 /* Removes what is in the way, if it is a socket that was left behind. */
 static int remove_stale(struct cdt_server *server, const struct unix_file *file)
 {
@@ -74,7 +52,7 @@ static int remove_stale(struct cdt_server *server, const struct unix_file *file)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(found.st_mode))
         return in_use(server, "the file is not a socket");
-    status = probe(&server->address);
+    status = unix_file_probe(&server->address);
     if (status == -ECONNREFUSED)
         return unlinkat(file->folder, file->name, 0) && errno != ENOENT ? -errno : 0;
     if (status == 0 || status == -EAGAIN)
@@ -84,60 +62,14 @@ static int remove_stale(struct cdt_server *server, const struct unix_file *file)
     return status == -ENOENT ? 0 : status;
 }
 
-/* Changes the mode of the file that `fd` (O_PATH) stands for, and of no other. */
-static int change_mode(const struct unix_file *file, int fd, mode_t mode)
-{
-    char path[32];
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (chmod(path, mode) == 0)
-        return 0;
-    if (errno != ENOENT)
-        return -errno;
-    return fchmodat(file->folder, file->name, mode, 0) ? -errno : 0; /* no /proc */
-}
-
-/* Remembers the file's identity, gives it its owner and its mode. */
-static int prepare_file(struct unix_file *file, const struct cdt_server_options *options)
-{
-    int fd = openat(file->folder, file->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    struct stat made;
-    int error = 0;
-
-    if (fd < 0 || fstat(fd, &made)) { /* not to be known again, but it was made just now, by us */
-        error = -errno;
-        unlinkat(file->folder, file->name, 0);
-        if (fd >= 0)
-            close(fd);
-        return error;
-    }
-    if (!S_ISSOCK(made.st_mode))
-        error = -EADDRINUSE;
-    file->device = made.st_dev;
-    file->inode = made.st_ino;
-    if (!error && options->unix_chown &&
-        fchownat(fd, "", options->unix_uid, options->unix_gid, AT_EMPTY_PATH))
-        error = -errno;
-    if (!error && options->unix_mode)
-        error = change_mode(file, fd, options->unix_mode);
-    close(fd);
-    return error;
-}
-
-static void remove_file(const struct unix_file *file)
-{
-    struct stat found;
-
-    if (!fstatat(file->folder, file->name, &found, AT_SYMLINK_NOFOLLOW) &&
-        found.st_dev == file->device && found.st_ino == file->inode)
-        unlinkat(file->folder, file->name, 0);
-}
-
 /* ---- opening and closing --------------------------------------------------------------------- */
 
 /* Binds and listens; the file is made, under the lock. */
 static int open_file(struct cdt_server *server, struct unix_file *file)
 {
+    const struct cdt_server_options *options = &server->options;
+    const struct unix_owner owner = {options->unix_mode, options->unix_chown, options->unix_uid,
+                                     options->unix_gid};
     const struct cdt_addr *at = &server->address;
     int fd = server->listener.fd;
     int error = bind(fd, &at->any, at->length) ? -errno : 0;
@@ -149,11 +81,11 @@ static int open_file(struct cdt_server *server, struct unix_file *file)
     }
     if (error)
         return error;
-    error = prepare_file(file, &server->options);
+    error = unix_file_made(file, &owner);
     if (!error)
         error = server_apply_backlog(server);
     if (error)
-        remove_file(file);
+        unix_file_remove(file);
     return error;
 }
 
@@ -236,7 +168,7 @@ static void unix_close(struct cdt_listener *listener)
     struct unix_file *file = listener->context;
 
     if (file) {
-        remove_file(file);
+        unix_file_remove(file);
         close(file->folder);
         mem_free(file);
     }

@@ -11,17 +11,6 @@ bool flow_may_write(const struct cdt_flow *flow)
            !(flow->flags & (FLOW_HUNG | FLOW_BROKEN | FLOW_FIN_WANTED | FLOW_CLOSE_WANTED));
 }
 
-size_t flow_unsent(const struct cdt_flow *flow)
-{
-    const struct flow_cork *cork = &flow->config->hub->cork;
-    size_t unsent = flow->queued;
-    if (cork->flow == flow)
-        unsent += cork->reference_length + cork->held_length;
-    if (flow->extra)
-        unsent += flow->extra->early_bytes;
-    return unsent;
-}
-
 bool flow_writable_due(const struct cdt_flow *flow)
 {
     return (flow->flags & FLOW_ABOVE) && flow_unsent(flow) <= flow->config->options.low_watermark;
@@ -54,11 +43,11 @@ static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, i
     return count_sent(flow, n);
 }
 
-/* The carrier took less than it was given. It is full, and will tell when it is not; or a signal
- * came, and it is tried again in the next turn. */
+/* The carrier took less than it was given. It is full, and will tell when it is not; or it is tried
+ * again in the next turn: a signal came, or the carrier wants it. */
 static void fell_short(struct cdt_flow *flow, ssize_t result)
 {
-    if (result == -EINTR) {
+    if (result == -EINTR || (result > 0 && (flow->flags & FLOW_SHORT_WRITES))) {
         flow_schedule(flow);
         return;
     }
@@ -111,23 +100,24 @@ static int queue_rest(struct cdt_flow *flow, const struct iovec *parts, int coun
     return result;
 }
 
+int flow_output_rest(struct cdt_flow *flow, const struct iovec *parts, int count, ssize_t result)
+{
+    if (is_failure(result))
+        return (int)result;
+    fell_short(flow, result);
+    return queue_rest(flow, parts, count, result > 0 ? (size_t)result : 0);
+}
+
 int flow_output(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
-    size_t sent = 0;
     if (flow->flags & (FLOW_BROKEN | FLOW_FIN_SENT))
         return 0; /* thrown away; on_close will tell */
     if (!flow->tail && (flow->flags & FLOW_WRITABLE)) {
         size_t length = count == 1 ? parts->iov_len : flow_parts_length(parts, count);
         ssize_t n = carrier_write(flow, parts, count);
-        if ((size_t)n == length)
-            return 0;
-        if (is_failure(n))
-            return (int)n;
-        fell_short(flow, n);
-        if (n > 0)
-            sent = (size_t)n;
+        return (size_t)n == length ? 0 : flow_output_rest(flow, parts, count, n);
     }
-    return queue_rest(flow, parts, count, sent);
+    return queue_rest(flow, parts, count, 0);
 }
 
 void flow_segment_done(struct cdt_flow *flow, struct flow_segment *segment, int status)
@@ -212,6 +202,8 @@ void flow_drain(struct cdt_flow *flow)
         }
         if (full)
             fell_short(flow, n);
+        if (n == -EINTR)
+            return;
         if (n < 0)
             n = 0;
         if (n > 0)

@@ -112,6 +112,7 @@ void server_discard(struct cdt_server *server)
     release_limits(server);
     list_remove(&server->link);
     flow_config_put(server->config);
+    mem_free(server->where);
     mem_free(server);
 }
 
@@ -231,6 +232,7 @@ static void finish(struct cdt_server *server)
     if (server->stack.free)
         server->stack.free(server->stack.context);
     flow_config_put(server->config);
+    mem_free(server->where);
     mem_free(server);
 }
 

@@ -134,6 +134,7 @@ struct cdt_server {
 
     struct flow_gate gate;
     struct server_stack stack;
+    void *where; /* what a listener without an address says of where it listens; mem_free()d */
 
     unsigned work;
     struct cdt_deferred deferred;

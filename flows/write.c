@@ -179,11 +179,31 @@ static void cork_hold(struct flow_hub *hub, struct cdt_flow *flow, const void *d
 
 /* ---- public ---------------------------------------------------------------------------------- */
 
+/* The short path of bulk, which nothing is held for: the carrier is asked at once. */
+static int write_bulk(struct cdt_flow *flow, const void *data, size_t length)
+{
+    ssize_t n = flow->ops->write(&flow->carrier, data, length);
+    if (n > 0)
+        flow->config->traffic->out += (uint64_t)n;
+    if (likely((size_t)n == length))
+        return 0;
+    struct iovec part = {.iov_base = (void *)data, .iov_len = length};
+    int result = flow_output_rest(flow, &part, 1, n);
+    if (result == -ENOMEM)
+        return result;
+    if (result)
+        flow_write_failed(flow, result);
+    return taken(flow);
+}
+
 static __attribute__((noinline)) int write_general(struct cdt_flow *flow, const void *data,
                                                    size_t length)
 {
     if (!flow_usable(flow) || (!data && length))
         return -EINVAL;
+    if (length > FLOW_CORK_SIZE && !flow->config->hub->cork.flow &&
+        flow_is_plain(flow, FLOW_WRITABLE) && length <= flow->config->options.hard_limit)
+        return write_bulk(flow, data, length);
     int result = admit(flow, length);
     if (result < 0)
         return result;

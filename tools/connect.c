@@ -49,10 +49,8 @@ static const struct cdt_handler local_handler = {.size = sizeof local_handler};
 static void on_open(struct cdt_flow *flow)
 {
     char peer[CDT_ADDR_TEXT];
-    struct cdt_addr addr = {0};
-    cdt_flow_dst(flow, &addr);
-    tell(connection.settings, "%s: connected to %s", connection.target.text,
-         cdt_addr_format(&addr, peer));
+    tell(connection.settings, "%s: connected to %s", connection.target.text, peer_name(flow, peer));
+    vchan_tell(connection.settings, connection.target.text, flow);
     tls_tell(connection.settings, connection.target.text, flow);
     int status =
         stdio_flow(connection.session.reactor, &local_handler, on_local_failure, &connection.local);

@@ -2,6 +2,7 @@
  * server that takes 8; each makes some round trips, checks every byte, and leaves its place to
  * another. */
 #include <errno.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ enum {
     ROUND_TRIPS = 100,
     LONGEST_MESSAGE = 16 * 1024,
     TABLE = 256 * 1024,
+    RING = 16 * 1024,
     MOST_ERRORS = 5 /* that are told of for each carrier */
 };
 
@@ -47,7 +49,7 @@ static struct demo {
     struct cdt_timer clock, progress;
     struct cdt_deferred next;
     struct cdt_signal term, interrupt, hangup, user;
-    char folder[64], path[96], abstract[64], secret[104];
+    char folder[64], path[96], abstract[64], secret[104], vchan[80];
 } demo;
 
 /* Messages are pieces of this. */
@@ -214,7 +216,11 @@ static void on_stopped(struct cdt_server *server)
 static void start_client(void)
 {
     const struct cdt_flow_options options = {
-        .size = sizeof options, .lifetime = 20 * CDT_SECOND, .tls = demo.lane->client};
+        .size = sizeof options,
+        .connect_timeout = 5 * CDT_SECOND, /* clients of vchan wait for a server that has gone */
+        .lifetime = 20 * CDT_SECOND,
+        .tls = demo.lane->client,
+    };
     struct cdt_flow *flow, *other;
     int status;
     if (demo.lane->address)
@@ -405,7 +411,37 @@ static int make_folder(void)
     snprintf(demo.path, sizeof demo.path, "unix:%s/demo.sock", demo.folder);
     snprintf(demo.secret, sizeof demo.secret, "tls+%s", demo.path);
     snprintf(demo.abstract, sizeof demo.abstract, "unix:@conduit-demo-%d", (int)getpid());
+    snprintf(demo.vchan, sizeof demo.vchan, "%s/vchan", demo.folder);
     return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status, (void)type, (void)walk;
+    remove(path);
+    return 0;
+}
+
+static void remove_folder(void)
+{
+    if (*demo.folder)
+        nftw(demo.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A context whose local domains meet in the folder: this process is domain 0, and its own peer. */
+static int make_context(void)
+{
+    const struct cdt_vchan_options vchan = {
+        .size = sizeof vchan,
+        .backend = CDT_VCHAN_LOCAL,
+        .directory = demo.vchan,
+        .domid = 1,
+        .read_size = RING,
+        .write_size = RING,
+    };
+    const struct cdt_context_options options = {.size = sizeof options, .vchan = &vchan};
+    const int status = cdt_context_new(demo.reactor, &options, &demo.context);
+    return status ? complain("context", cdt_strerror(status)) : 0;
 }
 
 static void prepare(void)
@@ -451,10 +487,13 @@ static const struct lane all_lanes[] = {
     {.name = "Unix, path", .address = demo.path},
     {.name = "Unix, abstract", .address = demo.abstract},
     {.name = "memory pair"},
+    {.name = "vchan, local", .address = "vchan:0/demo"},
     {.name = "wolfSSL, TCP", .address = "tls:127.0.0.1:0", .backend = CDT_TLS_WOLFSSL},
     {.name = "wolfSSL, Unix", .address = demo.secret, .backend = CDT_TLS_WOLFSSL},
+    {.name = "wolfSSL, vchan", .address = "tls+vchan:0/demo", .backend = CDT_TLS_WOLFSSL},
     {.name = "OpenSSL, TCP", .address = "tls:127.0.0.1:0", .backend = CDT_TLS_OPENSSL},
     {.name = "OpenSSL, Unix", .address = demo.secret, .backend = CDT_TLS_OPENSSL},
+    {.name = "OpenSSL, vchan", .address = "tls+vchan:0/demo", .backend = CDT_TLS_OPENSSL},
 };
 enum { LANES = sizeof all_lanes / sizeof *all_lanes };
 
@@ -477,11 +516,12 @@ int demo_run(struct settings *settings)
     if (status)
         return status;
     demo.reactor = session.reactor;
-    demo.context = session.context;
     prepare();
     status = catch_signals();
     if (status == 0)
         status = make_folder();
+    if (status == 0)
+        status = make_context();
     if (status == 0) {
         status = run();
         const int verdict = print_table(lanes);
@@ -493,12 +533,12 @@ int demo_run(struct settings *settings)
     cdt_signal_remove(&demo.hangup);
     cdt_signal_remove(&demo.user);
     session_end(&session);
+    cdt_context_free(demo.context);
     for (struct lane *lane = demo.first; lane < demo.end; lane++) {
         cdt_tls_config_free(lane->server);
         cdt_tls_config_free(lane->client);
     }
     cdt_endp_free(demo.target);
-    if (*demo.folder)
-        rmdir(demo.folder);
+    remove_folder();
     return status;
 }

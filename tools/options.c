@@ -17,9 +17,7 @@ enum {
     ALL = STREAMS | RESOLVE | DEMO
 };
 
-static const char no_vchan[] = "vchan is not built in";
-
-enum { LONGEST = 1000000000 };
+enum { LONGEST = 1000000000, LARGEST_RING = 1024 * 1024 };
 
 static const struct option options[] = {
     {"--echo", NULL, SERVE, read_answer, 0, ANSWER_ECHO, 0, "answer the input (default)"},
@@ -72,6 +70,12 @@ static const struct option options[] = {
      "cipher suites, the best first, names of IANA or OpenSSL"},
     {"--tls", "wolfssl|openssl|none", STREAMS, read_tls, 0, 0, 0,
      "who speaks TLS; default from CONDUIT_TLS"},
+    {"--vchan", "xen|local|none", STREAMS, read_vchan, 0, 0, 0,
+     "backend of vchan; default from CONDUIT_VCHAN, else xen where this is Xen, else local"},
+    {"--read-size", "N", STREAMS, read_ring_size, AT(vchan.read_size), 1, LARGEST_RING,
+     "vchan: at least so many bytes in the ring that is read; default 1024"},
+    {"--write-size", "N", STREAMS, read_ring_size, AT(vchan.write_size), 1, LARGEST_RING,
+     "the same of the ring that is written"},
     {"--dns", "SERVERS", NAMES, read_text, AT(dns), 0, 0,
      "name servers, ADDRESS[:PORT],...; default those of the system"},
     {"--rewrite", "SUFFIX=ENDPOINT", NAMES, read_rewrite, 0, 0, 0,
@@ -80,10 +84,6 @@ static const struct option options[] = {
     {"--json", NULL, RESOLVE, set_flag, AT(json), 0, 0, "one JSON object a line"},
     {"-v", NULL, ALL, set_flag, AT(verbose), 0, 0, "more on standard error"},
     {"-q", NULL, ALL, set_flag, AT(quiet), 0, 0, "less on standard error"},
-
-    {"--read-size", "N", STREAMS, not_built_in, 0, 0, 0, no_vchan},
-    {"--write-size", "N", STREAMS, not_built_in, 0, 0, 0, no_vchan},
-    {"--vchan", "xen|local|none", STREAMS, read_backend, 0, 0, 0, no_vchan},
 };
 
 static const struct option *const options_end = options + sizeof options / sizeof *options;
@@ -95,7 +95,7 @@ void options_print(const struct command *command)
     printf("\noptions:\n");
     for (const struct option *option = options; option < options_end; option++) {
         char line[64];
-        if (!(option->commands & command->bit) || option->read == not_built_in)
+        if (!(option->commands & command->bit))
             continue;
         snprintf(line, sizeof line, "%s %s", option->name, option->value ? option->value : "");
         printf("  %-33s %s\n", line, option->text);
@@ -148,6 +148,7 @@ int options_read(int argc, char **argv, const struct command *command, struct se
     settings->command = command;
     settings->texts = argv;
     settings->flow.size = sizeof settings->flow;
+    settings->vchan.size = sizeof settings->vchan;
     for (int i = 0; i < argc;) {
         char *argument = argv[i];
         int next = i + 1;

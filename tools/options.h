@@ -27,8 +27,7 @@ option_fn read_seconds, read_timeout, read_linger;
 option_fn read_answer, read_source, read_keepalive, read_bind, read_sexp, read_rewrite;
 /* Those of TLS. */
 option_fn read_tls, read_server_name, read_alpn, read_min_tls, read_pin;
-/* A backend: "none" is always there, of others `text` says why not. Always wrong: `text` says why.
- */
-option_fn read_backend, not_built_in;
+/* Those of vchan; the size of a ring, bytes (size_t), at most `max`. */
+option_fn read_vchan, read_ring_size;
 
 #endif

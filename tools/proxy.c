@@ -36,6 +36,7 @@ static void target_open(struct cdt_flow *flow)
     struct cdt_flow *client = half_of(flow)->other;
     if (!client)
         return;
+    vchan_tell(proxy.settings, proxy.target.text, flow);
     tls_tell(proxy.settings, proxy.target.text, flow);
     const int status = cdt_flow_relay(client, flow, on_done, NULL);
     if (status) {
@@ -67,6 +68,7 @@ static const struct cdt_handler target_handler = {
 static void client_open(struct cdt_flow *flow)
 {
     struct cdt_flow *target;
+    vchan_tell(proxy.settings, proxy.settings->texts[0], flow);
     tls_tell(proxy.settings, proxy.settings->texts[0], flow);
     cdt_flow_pause(flow);
     if (target_connect(&proxy.session, &proxy.target, &target_handler, &target) != 0) {

@@ -81,11 +81,9 @@ enum { PEER_TEXT = CDT_ADDR_TEXT + 40 };
 
 static const char *peer_text(struct cdt_flow *flow, char text[PEER_TEXT])
 {
-    struct cdt_addr peer = {0};
-    char addr[CDT_ADDR_TEXT];
-    cdt_flow_dst(flow, &peer);
-    cdt_addr_format(&peer, addr);
-    snprintf(text, PEER_TEXT, "%s %s", cdt_flow_carrier(flow), *addr ? addr : "unnamed");
+    char name[CDT_ADDR_TEXT];
+    peer_name(flow, name);
+    snprintf(text, PEER_TEXT, "%s %s", cdt_flow_carrier(flow), *name ? name : "unnamed");
     return text;
 }
 
@@ -105,6 +103,7 @@ static int verbose_accept(struct cdt_server *server, struct cdt_flow *flow)
 static void verbose_open(struct cdt_flow *flow)
 {
     char text[PEER_TEXT];
+    vchan_tell(verbose_settings, peer_text(flow, text), flow);
     tls_tell(verbose_settings, peer_text(flow, text), flow);
     if (verbose_settings->answer == ANSWER_SOURCE)
         source_more(flow);

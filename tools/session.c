@@ -51,6 +51,7 @@ static int make_context(const struct settings *settings, struct session *session
         .flow = &settings->flow,
         .max_active = settings->max_active,
         .resolver = session->resolver,
+        .vchan = &settings->vchan,
     };
     const int status = cdt_context_new(session->reactor, &options, &session->context);
     return status ? complain("context", cdt_strerror(status)) : 0;

@@ -41,14 +41,12 @@ static bool is_other_family(const struct settings *settings, const struct cdt_en
 /* What no command can use: 0, or an exit status after one line of error. */
 static int check(const char *text, const struct cdt_endp *endp)
 {
-    static const char *const missing[CDT_ENDP_KINDS] = {
-        [CDT_ENDP_VCHAN_DIRECT] = "vchan is not built in",
-        [CDT_ENDP_VCHAN_DOMAIN_SOCKET] = "vchan is not built in",
-    };
     const struct cdt_endp *base = cdt_endp_base(endp);
     const char *wrong = endp->kind == CDT_ENDP_TLS ? tls_missing() : NULL;
-    if (!wrong)
-        wrong = base->kind == CDT_ENDP_UNIX ? wrong_path(base) : missing[base->kind];
+    if (!wrong && base->kind == CDT_ENDP_UNIX)
+        wrong = wrong_path(base);
+    if (base->kind == CDT_ENDP_VCHAN_DIRECT || base->kind == CDT_ENDP_VCHAN_DOMAIN_SOCKET)
+        wrong = wrong ? wrong : vchan_missing();
     return wrong ? misuse(text, "%s", wrong) : 0;
 }
 

@@ -47,6 +47,7 @@ struct settings {
     struct rewrite *rewrites;     /* --rewrite, in their order */
     size_t rewrite_count;
     struct tls_settings tls;
+    struct cdt_vchan_options vchan; /* sizes of rings */
     enum cdt_endp_form sexp;
     bool json;
     bool verbose, quiet;
@@ -154,6 +155,17 @@ void tls_reload(const struct session *session);
 
 /* With -v: what was negotiated, and with whom. Nothing for a flow without TLS. */
 void tls_tell(const struct settings *settings, const char *what, const struct cdt_flow *flow);
+
+/* ---- vchan ----------------------------------------------------------------------------------- */
+
+/* Why there is no vchan; NULL: there is. */
+const char *vchan_missing(void);
+
+/* With -v: backend and rings. Nothing for a flow that is no vchan. */
+void vchan_tell(const struct settings *settings, const char *what, const struct cdt_flow *flow);
+
+/* The peer for people, its address or, of a vchan, domain and port: "3/foo"; "": unnamed. */
+const char *peer_name(const struct cdt_flow *flow, char text[CDT_ADDR_TEXT]);
 
 /* ---- listeners: what serve and proxy share --------------------------------------------------- */
 

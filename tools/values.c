@@ -72,6 +72,17 @@ static bool read_size(const char *value, uint64_t *bytes)
     return *value == 0;
 }
 
+const char *read_ring_size(const struct option *option, const char *value,
+                           struct settings *settings, void *target)
+{
+    (void)settings;
+    uint64_t bytes;
+    if (!read_size(value, &bytes) || bytes < option->min || bytes > option->max)
+        return expect_range("bytes", option);
+    *(size_t *)target = (size_t)bytes;
+    return NULL;
+}
+
 /* Seconds with up to nine decimals. */
 const char *read_seconds(const struct option *option, const char *value, struct settings *settings,
                          void *target)
@@ -233,19 +244,4 @@ const char *read_sexp(const struct option *option, const char *value, struct set
     else
         return "expected human or machine";
     return NULL;
-}
-
-/* A backend: none is always there. */
-const char *read_backend(const struct option *option, const char *value, struct settings *settings,
-                         void *target)
-{
-    (void)settings, (void)target;
-    return strcmp(value, "none") == 0 ? NULL : option->text;
-}
-
-const char *not_built_in(const struct option *option, const char *value, struct settings *settings,
-                         void *target)
-{
-    (void)value, (void)settings, (void)target;
-    return option->text;
 }

@@ -16,12 +16,19 @@ static const char *built_in(char text[64])
     return length ? text : "none";
 }
 
+/* "xen, local" */
+static const char *vchans_built_in(void)
+{
+    return cdt_vchan_available(CDT_VCHAN_XEN) ? "xen, local" : "local";
+}
+
 int version_run(struct settings *settings)
 {
     char text[256], tls[64];
     (void)settings;
     snprintf(text, sizeof text,
-             "conduit %s\ntls: %s (compiled in: %s)\nvchan: none (compiled in: none)\n",
-             cdt_version(), cdt_tls_backend_name(cdt_tls_selected()), built_in(tls));
+             "conduit %s\ntls: %s (compiled in: %s)\nvchan: %s (compiled in: %s)\n", cdt_version(),
+             cdt_tls_backend_name(cdt_tls_selected()), built_in(tls),
+             cdt_vchan_backend_name(cdt_vchan_selected()), vchans_built_in());
     return say(text);
 }

@@ -33,7 +33,11 @@ enum {
     /* There is no half-close: shutdown ends both directions; what arrived before is still read. */
     CDT_CARRIER_NO_HALF_CLOSE = 1,
     /* A read that fills less than the buffer does not mean that nothing more is there. */
-    CDT_CARRIER_SHORT_READS = 2
+    CDT_CARRIER_SHORT_READS = 2,
+    /* The descriptor only ever polls readable, or hung up, and any event of it may mean that
+     * reading, or that writing, can go on. It is never registered for writing. What was there
+     * before the flow is looked for once, when it opens. */
+    CDT_CARRIER_ONE_EVENT = 4
 };
 
 struct cdt_carrier_ops {
@@ -42,11 +46,11 @@ struct cdt_carrier_ops {
     unsigned flags;
 
     /* Up to `length` bytes into `data`. Returns their number, 0 at the end of the stream, -EAGAIN
-     * if there is nothing now (tell later by cdt_carrier_ready, or epoll tells), or another
-     * negative code, which ends the flow. Required. */
+     * if there is nothing now (tell later by cdt_carrier_ready, or epoll tells), -EINTR to be
+     * asked again in the next turn, or another negative code, which ends the flow. Required. */
     ssize_t (*read)(struct cdt_carrier *carrier, void *data, size_t length);
 
-    /* Takes as many bytes as it can; returns their number (at least 1), -EAGAIN, or another
+    /* Takes as many bytes as it can; returns their number (at least 1), -EAGAIN, -EINTR, or another
      * negative code. Required. `count` is 1 to 64, no part is empty. */
     ssize_t (*write)(struct cdt_carrier *carrier, const void *data, size_t length);
     ssize_t (*writev)(struct cdt_carrier *carrier, const struct iovec *parts, int count);

@@ -16,6 +16,7 @@
 #include <conduit/server.h>
 #include <conduit/tls.h>
 #include <conduit/uri.h>
+#include <conduit/vchan.h>
 #include <conduit/version.h>
 
 #endif

@@ -16,6 +16,7 @@
 #include <conduit/resolver.h>
 #include <conduit/server.h>
 #include <conduit/tls.h>
+#include <conduit/vchan.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -51,6 +52,9 @@ struct cdt_context_options {
     cdt_tls_password_fn *password; /* for its key, if own_key->password */
     void *password_arg;
     enum cdt_tls_backend tls;
+
+    /* For vchan endpoints; copied. NULL: the defaults. */
+    const struct cdt_vchan_options *vchan;
 };
 
 /* Makes a context. `options` may be NULL. -EINVAL, -ENOMEM. */
@@ -159,8 +163,9 @@ CDT_API const char *cdt_context_error(const struct cdt_context *context);
 
 /* The endpoint of a flow: of the peer (`peer` true), or ours; with the TLS that it has, whose names
  * are those that we were to reach, or that the client asked for (SNI). A carrier without addresses
- * gives (Unknown NAME) with the carrier's name. Free it with cdt_endp_free(). -EINVAL, -ENOMEM,
- * -ENOTCONN. */
+ * gives (Unknown NAME) with the carrier's name. The peer of a vchan is (Vchan_direct (DOMID PORT)),
+ * also if it was reached by name; our side of one is (Unknown vchan). Free it with cdt_endp_free().
+ * -EINVAL, -ENOMEM, -ENOTCONN. */
 CDT_API int cdt_flow_endp(const struct cdt_flow *flow, bool peer, struct cdt_endp **endp);
 
 /* Writes a flow as s-expression, with the peer's address:
@@ -179,7 +184,8 @@ CDT_API int cdt_flow_format(const struct cdt_flow *flow, enum cdt_endp_form form
 CDT_API int cdt_context_format(const struct cdt_context *context, enum cdt_endp_form form,
                                char *text, size_t size);
 
-/* The endpoint that a server is bound to. As above; -ENOTCONN before on_listen(0). */
+/* The endpoint that a server is bound to; of vchan the one that was asked for. As above; -ENOTCONN
+ * before on_listen(0). */
 CDT_API int cdt_server_endp(const struct cdt_server *server, struct cdt_endp **endp);
 
 #ifdef __cplusplus

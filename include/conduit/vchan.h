@@ -1,24 +1,29 @@
-/* conduit: vchan, streams through memory that two domains share: two virtual machines on one Xen, or
- * (backend local) two processes of one host. The ring is that of xen/io/libxenvchan.h, and peers that
- * use libxenvchan can be talked to. A vchan is a carrier like any other: same flow, same callbacks,
- * same limits.
+/* conduit: vchan, streams through memory that two domains share: two virtual machines on one Xen,
+ * or (backend local) two processes of one host. The ring is that of xen/io/libxenvchan.h, and peers
+ * that use libxenvchan can be talked to. A vchan is a carrier like any other: same flow, same
+ * callbacks, same limits.
  *
- *   xen     over libxenvchan; names and places in xenstore
+ *   xen     grants and event channels as libxenvchan has them; names and places in xenstore
  *   local   sealed memory passed over a Unix socket; names and places in a directory
  *
- * A server and a client meet at a place: the server's domain, the client's domain, and the name of a
- * port ([a-zA-Z0-9_-]+). A server says which domain may connect; any number of clients of it may, in
- * turn and at once: each gets a ring of its own. A client may come first: it waits for its server, for
- * the flow's connect timeout.
+ * A server and a client meet at a place: the server's domain, the client's domain, and the name of
+ * a port ([a-zA-Z0-9_-]+). A server says which domain may connect; any number of clients of it may,
+ * in turn and at once: each gets a ring of its own. A client may come first: it waits for its
+ * server, for the flow's connect timeout.
  *
- * CLOSING. The ring has no half-close. cdt_flow_close() and CDT_SHUT_WRITE send what was written (into
- * the ring), then end both directions; what the peer wrote before it saw that is still read, then comes
- * on_eof. What a peer wrote just before it closed is read, too. On local, a peer that crashes, and
- * one that aborts, gives -ECONNRESET after its data. On xen a crash of the peer's process looks like
- * an orderly close; the end of its domain gives -ECONNRESET.
+ * CLOSING. The ring has one mark for the end of a side. cdt_flow_close() and CDT_SHUT_WRITE put
+ * what was written into the ring, then set it; what the peer writes until it sets its own is still
+ * read, then comes on_eof. What a peer wrote just before it closed is read, too. To peers that use
+ * libxenvchan the mark means that both directions are over: they cannot write any more. This
+ * library goes on writing, so that between two of it CDT_SHUT_WRITE is a half-close: on local in
+ * full; on xen, where a peer that reads on cannot be told from one that is gone, as far as there is
+ * room in the ring (then -EPIPE). On local, a peer that crashes, and one that aborts, gives
+ * -ECONNRESET after its data. On xen a crash of the peer's process looks like an orderly close; the
+ * end of its domain gives -ECONNRESET where that is told, which is in domain 0; in a guest,
+ * flows to another guest that has ended last until a timeout of theirs.
  *
- * WHAT THE PEER CAN DO. The memory stays writable by the peer: whatever it puts there, it can harm only
- * what is read from it: an impossible state of the ring ends the flow with -EPROTO.
+ * WHAT THE PEER CAN DO. The memory stays writable by the peer: whatever it puts there, it can harm
+ * only what is read from it: an impossible state of the ring ends the flow with -EPROTO.
  *
  * Conventions: <conduit/version.h>. */
 #ifndef CONDUIT_VCHAN_H
@@ -83,7 +88,8 @@ CDT_API int cdt_vchan_connect(struct cdt_reactor *reactor, unsigned domid, const
                               const struct cdt_handler *handler, struct cdt_flow **flow);
 
 /* The same to a domain by the name that its server has registered: the request is written to
- * /conduit/NAME/OURS/PORT. */
+ * /conduit/NAME/OURS/PORT, and taken back if it comes to nothing. On xen OURS is registered as well,
+ * unless another domain has that name: servers of the original conduit want it. */
 CDT_API int cdt_vchan_connect_name(struct cdt_reactor *reactor, const char *name, const char *port,
                                    const struct cdt_vchan_options *vchan,
                                    const struct cdt_flow_options *options,
@@ -97,9 +103,11 @@ CDT_API int cdt_vchan_listen(struct cdt_reactor *reactor, unsigned domid, const 
                              const struct cdt_server_options *options,
                              const struct cdt_handler *handler, struct cdt_server **server);
 
-/* Registers the name (/conduit/NAME), and serves the port to each domain that asks for it. A name that
- * another one has registered is refused with -EADDRINUSE on local; on xen it is taken over, as
- * xenstore's permissions allow. Unregistered on stop. */
+/* Registers the name (/conduit/NAME), and serves the port to each domain that asks for it, to 256 at a
+ * time: one more takes the place of the one that had its last client the longest ago. A name that
+ * another process has registered is refused with -EADDRINUSE on local, as long as that lives, and so is
+ * a port of the name that this one serves already; on xen a name is taken over, as xenstore's
+ * permissions allow. Unregistered on stop. */
 CDT_API int cdt_vchan_listen_name(struct cdt_reactor *reactor, const char *name, const char *port,
                                   const struct cdt_vchan_options *vchan,
                                   const struct cdt_server_options *options,

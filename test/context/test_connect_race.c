@@ -392,6 +392,7 @@ static void many_are_tried_and_the_text_is_bounded(void **state)
 static void names_in_a_list_are_not_resolved(void **state)
 {
     (void)state;
+    assert_int_equal(cdt_vchan_select(CDT_VCHAN_NONE), 0);
     struct cdt_endp *endps[] = {endp_read("tcp:example.org:80"), endp_read("fd:0"),
                                 endp_read("tls+fd:1"), endp_read("vchan:3/foo"),
                                 endp_read("(Unknown because)")};
@@ -400,7 +401,9 @@ static void names_in_a_list_are_not_resolved(void **state)
     assert_int_equal(probe.status, -EPROTONOSUPPORT);
     assert_string_equal(probe.error, "tcp:example.org:80: names in a list are not resolved; "
                                      "fd:0: only for listening; tls+fd:1: only for listening; "
-                                     "vchan:3/foo: vchan is not built in; because");
+                                     "vchan:3/foo: vchan is switched off (its backend is none); "
+                                     "because");
+    assert_int_equal(cdt_vchan_select(CDT_VCHAN_ANY), 0);
 }
 
 static void wrong_arguments(void **state)

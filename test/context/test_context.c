@@ -317,8 +317,12 @@ static const struct {
     const char *why;
 } no_connect[] = {
     {"tls+fd:1", -EPROTONOSUPPORT, "only for listening"},
-    {"vchan:3/foo", -EPROTONOSUPPORT, "vchan is not built in"},
-    {"vchan:vm/foo", -EPROTONOSUPPORT, "vchan is not built in"},
+    {"vchan:3/foo", -EPROTONOSUPPORT, "vchan is switched off"},
+    {"vchan:vm/foo", -EPROTONOSUPPORT, "vchan is switched off"},
+    {"(Vchan_direct (3 foo.bar))", -EINVAL, "a port of vchan is"},
+    {"(Vchan_direct (3 \"foo\\000\"))", -EINVAL, "holds no 0 byte"},
+    {"(Vchan_domain_socket (a/b foo))", -EINVAL, "a domain's name has"},
+    {"(Vchan_domain_socket (\"a\\000\" foo))", -EINVAL, "holds no 0 byte"},
     {"fd:0", -EPROTONOSUPPORT, "only for listening"},
     {"systemd:x", -EPROTONOSUPPORT, "only for listening"},
     {"(Unknown \"no scheme\")", -EPROTONOSUPPORT, "no scheme"},
@@ -334,6 +338,7 @@ static void test_connecting_fails_by_callback(void **state)
 {
     (void)state;
     snprintf(long_path, sizeof long_path, "unix:/%0150d", 0);
+    assert_int_equal(cdt_vchan_select(CDT_VCHAN_NONE), 0);
     for (size_t i = 0; i < sizeof no_connect / sizeof *no_connect; i++) {
         struct cdt_endp *endp = parse(no_connect[i].text);
         start(endp);
@@ -351,9 +356,9 @@ static const struct {
     int status;
     const char *why;
 } no_listen[] = {
-    {"tls+vchan:3/foo", -EPROTONOSUPPORT, "vchan is not built in"},
-    {"vchan:3/foo", -EPROTONOSUPPORT, "vchan is not built in"},
-    {"vchan:vm/foo", -EPROTONOSUPPORT, "vchan is not built in"},
+    {"vchan:3/foo", -EPROTONOSUPPORT, "vchan is switched off"},
+    {"vchan:vm/foo", -EPROTONOSUPPORT, "vchan is switched off"},
+    {"(Vchan_domain_socket (\"a\\000\" foo))", -EINVAL, "holds no 0 byte"},
     {"tcp:example.org:80", -EPROTONOSUPPORT, "listening needs an address"},
     {"(Unknown x)", -EPROTONOSUPPORT, "unknown endpoint"},
     {"(Unix_domain_socket \"\")", -EINVAL, "not empty"},
@@ -368,6 +373,7 @@ static void test_listening_fails_at_once(void **state)
     (void)state;
     snprintf(long_path, sizeof long_path, "unix:/%0150d", 0);
     unsetenv("LISTEN_PID");
+    assert_int_equal(cdt_vchan_select(CDT_VCHAN_NONE), 0);
     for (size_t i = 0; i < sizeof no_listen / sizeof *no_listen; i++) {
         struct cdt_server *server = NULL;
         struct cdt_endp *endp = parse(no_listen[i].text);

@@ -7,13 +7,15 @@
 
 enum { RACES = 12, ROUNDS = 40, ENDPS = 6 };
 
-enum what { REFUSES, ANSWERS, SWALLOWS, NO_FILE, NOT_BUILT_IN, WHATS };
+enum what { REFUSES, ANSWERS, SWALLOWS, NO_FILE, CANNOT, VCHAN_ANSWERS, VCHAN_NOBODY, WHATS };
 
 static struct place {
     struct cdt_endp *endp[WHATS];
     struct cdt_addr good;
     struct hole hole;
     int taken, listener;
+    struct cdt_vchan_options vchan;
+    char folder[64];
 } place;
 
 struct racer {
@@ -38,7 +40,21 @@ static void place_make(void)
     place.endp[ANSWERS] = endp_of(&place.good);
     place.endp[SWALLOWS] = endp_of(&place.hole.addr);
     place.endp[NO_FILE] = endp_read("unix:/nonexistent/x");
-    place.endp[NOT_BUILT_IN] = endp_read("vchan:3/x");
+    place.endp[CANNOT] = endp_read("fd:3");
+    place.endp[VCHAN_ANSWERS] = endp_read("vchan:0/x");
+    place.endp[VCHAN_NOBODY] = endp_read("vchan:nobody/x");
+    test_folder(place.folder);
+    place.vchan = (struct cdt_vchan_options){.size = sizeof place.vchan,
+                                             .backend = CDT_VCHAN_LOCAL,
+                                             .directory = place.folder,
+                                             .domid = 1};
+}
+
+static void serve_vchan(void)
+{
+    static const struct cdt_handler handler = {.size = sizeof handler};
+    struct cdt_server *server;
+    assert_int_equal(cdt_vchan_listen(reactor, 0, "x", &place.vchan, NULL, &handler, &server), 0);
 }
 
 static void place_free(void)
@@ -48,12 +64,13 @@ static void place_free(void)
     hole_close(&place.hole);
     close(place.taken);
     close(place.listener);
+    test_folder_remove(place.folder);
 }
 
 static const struct cdt_endp *any_endp(struct racer *racer)
 {
     const int what = rand() % WHATS;
-    racer->can_win = racer->can_win || what == ANSWERS;
+    racer->can_win = racer->can_win || what == ANSWERS || what == VCHAN_ANSWERS;
     return place.endp[what];
 }
 
@@ -93,9 +110,10 @@ static void rule_goes_on(struct racer *racer)
 
 static void on_open(struct probe *probe)
 {
+    struct cdt_vchan_info info;
     struct cdt_addr peer;
     assert_int_equal(cdt_flow_dst(probe->flow, &peer), 0);
-    assert_true(cdt_addr_equal(&peer, &place.good));
+    assert_true(cdt_vchan_info(probe->flow, &info) == 0 || cdt_addr_equal(&peer, &place.good));
     cdt_flow_abort(probe->flow, 0, NULL);
 }
 
@@ -122,7 +140,11 @@ static void start(struct racer *racer)
 static void make_context(void)
 {
     const struct cdt_context_options options = {
-        .size = sizeof options, .resolver = resolver, .attempt_delay = 10 * CDT_MS};
+        .size = sizeof options,
+        .resolver = resolver,
+        .attempt_delay = 10 * CDT_MS,
+        .vchan = &place.vchan,
+    };
     assert_int_equal(cdt_context_new(reactor, &options, &context), 0);
 }
 
@@ -193,12 +215,13 @@ static void random_races(void **state)
         cdt_resolver_add_rewrite(resolver, &(struct cdt_rewrite){.suffix = "test", .fn = later}),
         0);
     make_context();
+    serve_vchan();
     for (int round = 0; round < ROUNDS / (test_slow() ? 4 : 1); round++)
         one_round();
     assert_int_equal(cdt_context_free(context), 0);
     cdt_resolver_free(resolver);
-    place_free();
     test_end(reactor, NULL, 0);
+    place_free();
 }
 
 int main(void)

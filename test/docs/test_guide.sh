@@ -78,6 +78,9 @@ sed -i 's/is cut to [0-9]* by/is cut to N by/' "$folder/output"
 printf '%s\n' 'hooks: warning: the backlog of 2000000000 is cut to N by net.core.somaxconn' 'listening: yes' \
     'a backlog of 2000000000 was cut: yes' 'some blocks in use' '0 blocks at the end' | same hooks
 
+"$BUILD/examples/vchan" "$folder/vchan" >"$folder/output"
+printf '%s\n' '(Vchan_direct (1 hello)): hello, domain 2' 'closed: in order' | same vchan
+
 start server tcp:127.0.0.1:0
 "$BUILD/examples/client" "tcp:$address" "12345" >"$folder/output"
 head -c 1000000 /dev/zero | "$BUILD/conduit" connect "tcp:$address" >>"$folder/output"

@@ -13,6 +13,7 @@
 #ifndef TEST_FAULT_FAULT_H
 #define TEST_FAULT_FAULT_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -20,7 +21,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -47,23 +50,32 @@ enum { MAX_ERRORS = 12 };
     F(connect, ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EADDRNOTAVAIL, EACCES, EAGAIN)         \
     F(epoll_create1, EMFILE, ENFILE, ENOMEM)                                                \
     F(epoll_ctl_add, ENOMEM, ENOSPC)                                                        \
-    F(epoll_ctl_mod, ENOMEM)                                                                \
     F(epoll_ctl_del, ENOENT)                                                                \
+    F(epoll_ctl_mod, ENOMEM)                                                                \
     F(epoll_pwait2, EINTR, ENOSYS)                                                          \
     F(epoll_wait, EINTR)                                                                    \
     F(eventfd, EMFILE, ENFILE, ENOMEM)                                                      \
+    F(fallocate, EINTR, ENOSPC, ENOMEM)                                                     \
+    F(fchmod, EPERM)                                                                        \
     F(fchmodat, EPERM)                                                                      \
     F(fchownat, EPERM)                                                                      \
     F(fcntl, EMFILE)                                                                        \
+    F(fdopendir, ENOMEM)                                                                    \
     F(flock, EWOULDBLOCK, EINTR, ENOLCK)                                                    \
     F(fstat, ENOMEM)                                                                        \
     F(fstatat, ENOMEM, ENOENT, EACCES)                                                      \
+    F(ftruncate, ENOSPC, ENOMEM)                                                            \
     F(getpeername, ENOBUFS, ENOTCONN)                                                       \
     F(getsockname, ENOBUFS)                                                                 \
     F(getsockopt, ENOBUFS)                                                                  \
+    F(inotify_add_watch, ENOSPC, ENOMEM, EACCES)                                            \
+    F(inotify_init1, EMFILE, ENOMEM)                                                        \
     F(ioctl, EINVAL)                                                                        \
     F(listen, EADDRINUSE)                                                                   \
     F(malloc, ENOMEM)                                                                       \
+    F(memfd_create, EMFILE, ENFILE, ENOMEM, EINVAL)                                         \
+    F(mkdirat, EACCES, ENOSPC)                                                              \
+    F(mmap, ENOMEM)                                                                         \
     F(open, EMFILE, ENFILE, ENOENT, EACCES)                                                 \
     F(openat, EMFILE, ENFILE, ENOENT)                                                       \
     F(pipe2, EMFILE, ENFILE)                                                                \
@@ -73,6 +85,7 @@ enum { MAX_ERRORS = 12 };
     F(realloc, ENOMEM)                                                                      \
     F(recv, HALF, EINTR, EAGAIN, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM)               \
     F(recvmsg, HALF, NO_FDS, EINTR, EAGAIN, ECONNRESET, ENOMEM)                             \
+    F(renameat, ENOSPC, EACCES)                                                             \
     F(send, HALF, EINTR, EAGAIN, EPIPE, ECONNRESET, ENOBUFS, ENOMEM)                        \
     F(sendmsg, HALF, EINTR, EAGAIN, EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETOOMANYREFS)       \
     F(setsockopt, ENOMEM, ENOPROTOOPT)                                                      \
@@ -114,6 +127,7 @@ static struct {
     unsigned calls; /* of the function so far */
     unsigned long all_calls;
     bool happened;
+    bool local;  /* Unix sockets: messages are never cut, and one that is broken hangs up */
     long blocks; /* of memory that the library holds */
     int edge;    /* a descriptor on which epoll owes an event; -1: none */
     unsigned problems;
@@ -199,17 +213,25 @@ PLAIN(eventfd, (unsigned value, int flags), (value, flags))
 PLAIN(fchmodat, (int folder, const char *path, mode_t mode, int flags), (folder, path, mode, flags))
 PLAIN(fchownat, (int folder, const char *path, uid_t uid, gid_t gid, int flags),
       (folder, path, uid, gid, flags))
+PLAIN(fallocate, (int fd, int mode, off_t offset, off_t length), (fd, mode, offset, length))
+PLAIN(fchmod, (int fd, mode_t mode), (fd, mode))
 PLAIN(flock, (int fd, int operation), (fd, operation))
 PLAIN(fstat, (int fd, struct stat *found), (fd, found))
 PLAIN(fstatat, (int folder, const char *path, struct stat *found, int flags),
       (folder, path, found, flags))
+PLAIN(ftruncate, (int fd, off_t length), (fd, length))
 PLAIN(getpeername, (int fd, struct sockaddr *addr, socklen_t *length), (fd, addr, length))
 PLAIN(getsockname, (int fd, struct sockaddr *addr, socklen_t *length), (fd, addr, length))
 PLAIN(getsockopt, (int fd, int level, int name, void *value, socklen_t *length),
       (fd, level, name, value, length))
+PLAIN(inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask))
+PLAIN(inotify_init1, (int flags), (flags))
 PLAIN(listen, (int fd, int backlog), (fd, backlog))
+PLAIN(memfd_create, (const char *name, unsigned flags), (name, flags))
+PLAIN(mkdirat, (int folder, const char *path, mode_t mode), (folder, path, mode))
 PLAIN(pipe2, (int fd[2], int flags), (fd, flags))
 PLAIN(poll, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
+PLAIN(renameat, (int from, const char *old, int to, const char *path), (from, old, to, path))
 PLAIN(setsockopt, (int fd, int level, int name, const void *value, socklen_t length),
       (fd, level, name, value, length))
 PLAIN(shutdown, (int fd, int how), (fd, how))
@@ -233,6 +255,22 @@ ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t lengt
 {
     FAIL_AT(splice);
     return __real_splice(in, in_at, out, out_at, length, flags);
+}
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd)
+{
+    errno = fault_at(AT_fdopendir);
+    return errno ? NULL : __real_fdopendir(fd);
+}
+
+void *__real_mmap(void *at, size_t length, int access, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t length, int access, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t length, int access, int flags, int fd, off_t offset)
+{
+    errno = fault_at(AT_mmap);
+    return errno ? MAP_FAILED : __real_mmap(at, length, access, flags, fd, offset);
 }
 
 /* ---- those with a variable number of arguments: the library never gives more than one, or two ------- */
@@ -388,6 +426,8 @@ static int socket_fault(int fd, int error)
 {
     if (error == EAGAIN || error == HALF)
         fault.edge = fd;
+    if (fault.local && (error == EPIPE || error == ECONNRESET))
+        __real_shutdown(fd, SHUT_RDWR);
     if (error > 0)
         errno = error;
     return error > 0;
@@ -580,7 +620,8 @@ static bool is_harmless(void)
     case AT_recvmsg:
     case AT_send:
     case AT_sendmsg:
-        return fault.error == EAGAIN || fault.error == EINTR || fault.error == HALF;
+        return fault.error == EAGAIN || fault.error == EINTR ||
+               (fault.error == HALF && !fault.local);
     default:
         return fault.error == EINTR;
     }

@@ -326,6 +326,110 @@ static void test_descriptor(void **state)
     test_end(reactor, &probe, 1);
 }
 
+/* A descriptor that only says that something has happened: `room` and `length` say what. */
+struct box {
+    size_t room, taken; /* what can be written, what was */
+    size_t length;      /* what can be read */
+    unsigned busy;      /* so many calls are to be tried again in the next turn */
+    unsigned reads, writes;
+    bool ended;
+};
+
+static bool is_busy(struct box *box)
+{
+    box->busy -= box->busy > 0;
+    return box->busy > 0;
+}
+
+static ssize_t box_read(struct cdt_carrier *carrier, void *data, size_t length)
+{
+    struct box *box = carrier->context;
+    box->reads++;
+    if (is_busy(box))
+        return -EINTR;
+    if (box->length == 0)
+        return box->ended ? 0 : -EAGAIN;
+    length = box->length < length ? box->length : length;
+    memset(data, 'x', length);
+    box->length -= length;
+    return (ssize_t)length;
+}
+
+static ssize_t box_write(struct cdt_carrier *carrier, const void *data, size_t length)
+{
+    struct box *box = carrier->context;
+    (void)data;
+    box->writes++;
+    if (is_busy(box))
+        return -EINTR;
+    length = box->room < length ? box->room : length;
+    box->room -= length;
+    box->taken += length;
+    return length ? (ssize_t)length : -EAGAIN;
+}
+
+static ssize_t box_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count)
+{
+    (void)count;
+    return box_write(carrier, parts->iov_base, parts->iov_len);
+}
+
+static const struct cdt_carrier_ops box_ops = {.size = sizeof box_ops,
+                                               .name = "box",
+                                               .flags = CDT_CARRIER_ONE_EVENT,
+                                               .read = box_read,
+                                               .write = box_write,
+                                               .writev = box_writev,
+                                               .close = byte_close};
+
+/* Its socket can always be written: if it were registered for that, a turn would find it so. */
+static void test_one_event(void **state)
+{
+    (void)state;
+    for (int connecting = 0; connecting < 2; connecting++) {
+        struct cdt_reactor *reactor = test_reactor();
+        struct box box = {.length = 3};
+        struct probe probe = {0};
+        struct cdt_flow *flow;
+        static char data[1000];
+        int fd[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+        struct cdt_carrier carrier = {.context = &box, .fd = fd[0]};
+        assert_int_equal(
+            cdt_carrier_flow(reactor, &box_ops, &carrier, connecting, NULL, &probe_handler, &flow),
+            0);
+        probe_attach(flow, &probe);
+        until(reactor, probe.length == 3); /* what was there before, without an event */
+
+        cdt_flow_write(flow, data, sizeof data);
+        settle(reactor);
+        assert_int_equal(box.writes, 1);
+        box.room = 400; /* nobody tells */
+        settle(reactor);
+        assert_int_equal(box.writes, 1);
+        test_send(fd[1], "!", 1);
+        until(reactor, box.taken == 400);
+        settle(reactor);
+        const unsigned writes = box.writes;
+        box.room = 10000;
+        box.length = 5;
+        box.busy = 7; /* then it is asked until it is not, for both */
+        test_send(fd[1], "!", 1);
+        until(reactor, box.taken == sizeof data && probe.length == 8);
+        assert_int_equal(box.busy, 0);
+        assert_true(box.writes > writes);
+
+        assert_int_equal(cdt_flow_detach(flow), -ENOTSUP);
+        box.ended = true;
+        close(fd[1]); /* hangs up */
+        until(reactor, probe.eofs);
+        cdt_flow_close(flow);
+        until(reactor, probe.closed);
+        assert_int_equal(probe.status, 0);
+        test_end(reactor, &probe, 1);
+    }
+}
+
 static void test_wrong(void **state)
 {
     (void)state;
@@ -359,7 +463,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         flow_test(test_exchange),   flow_test(test_connect_fails), flow_test(test_no_half_close),
-        flow_test(test_descriptor), flow_test(test_wrong),
+        flow_test(test_descriptor), flow_test(test_one_event),     flow_test(test_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

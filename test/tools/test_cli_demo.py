@@ -5,8 +5,9 @@ import pty
 
 from cli import *
 
-BACKENDS = {"wolfssl": ["wolfSSL, TCP", "wolfSSL, Unix"], "openssl": ["OpenSSL, TCP", "OpenSSL, Unix"]}
-CARRIERS = ["TCP, IPv4", "TCP, IPv6", "Unix, path", "Unix, abstract", "memory pair"]
+BACKENDS = {backend: [f"{name}, {carrier}" for carrier in ("TCP", "Unix", "vchan")]
+            for backend, name in {"wolfssl": "wolfSSL", "openssl": "OpenSSL"}.items()}
+CARRIERS = ["TCP, IPv4", "TCP, IPv6", "Unix, path", "Unix, abstract", "memory pair", "vchan, local"]
 BUILT_IN = run("version").stdout.decode().partition("(compiled in: ")[2].partition(")")[0]
 CARRIERS += [name for backend, names in BACKENDS.items() if backend in BUILT_IN for name in names]
 
