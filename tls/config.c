@@ -193,7 +193,7 @@ int tls_config_with(struct cdt_tls_config *config, enum cdt_tls_backend backend,
         struct cdt_tls_config *made = NULL;
         tls_config_get(config); /* as in cdt_tls_config_reload() */
         const int status = check_and_make(config->reactor, &options, &made, &why);
-        if (status == 0) {
+        if (made) {
             tls_config_put(config->others[backend]);
             config->others[backend] = made;
             *result = tls_config_get(made);
