@@ -20,7 +20,7 @@ static const struct {
     {UNKNOWN_ALPN_PROTOCOL_NAME_E, CDT_ETLS, "no application protocol is common to both sides"},
     {ECC_CURVE_ERROR, CDT_ETLS, "no group for the key exchange is common to both sides"},
     {EXT_MISSING, CDT_ETLS, "peer has left out an extension that is needed"},
-    {UNKNOWN_RECORD_TYPE, CDT_ETLS, "peer does not speak TLS: there is no such record"},
+    {UNKNOWN_RECORD_TYPE, CDT_ETLS, "peer breaks the rules: there is no such record"},
     {UNKNOWN_HANDSHAKE_TYPE, CDT_ETLS, "peer breaks the rules: there is no such message"},
     {LENGTH_ERROR, CDT_ETLS, "peer breaks the rules: a record has an impossible length"},
     {BUFFER_ERROR, CDT_ETLS, "peer breaks the rules: a message is malformed"},
@@ -79,7 +79,7 @@ int wolfssl_fail(struct tls_engine *engine, int error)
         return connection->failed;
     if (engine->io_status)
         return tls_fail(connection, engine->io_status, NULL);
-    if (error == MEMORY_E || error == MEMORY_ERROR)
+    if (error == MEMORY_E || error == MEMORY_ERROR || (!engine->open && wolfssl_memory_lacked()))
         return tls_fail(connection, -ENOMEM, NULL);
     if (error == FATAL_ERROR &&
         wolfSSL_get_alert_history(engine->ssl, &history) == WOLFSSL_SUCCESS &&
@@ -90,6 +90,8 @@ int wolfssl_fail(struct tls_engine *engine, int error)
     if (error == ZERO_RETURN || error == WOLFSSL_ERROR_ZERO_RETURN)
         return tls_fail(connection, -CDT_ETLS,
                         "peer has closed TLS in the middle of the handshake");
+    if (wolfssl_no_record(engine))
+        return tls_fail(connection, -CDT_ETLS, "peer does not speak TLS");
     return tls_fail(connection, code_of(error), "%s", wolfssl_words(error));
 }
 

@@ -3,6 +3,7 @@
  * wolfssl_chain.c, and decided by tls_verify(). Contexts of the caller's keep wolfSSL's own
  * verification. */
 #ifdef CDT_HAVE_WOLFSSL
+#include <errno.h>
 #include <string.h>
 
 #include "tls/wolfssl.h"
@@ -10,20 +11,42 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
+/* The alert that tells the peer why. wolfSSL has one function for it, inside, which a packaged one
+ * does not show; but most show the one that seals a record of TLS 1.3. Where it is missing the peer
+ * is told what wolfSSL thinks. */
 #ifdef CDT_WOLFSSL_BUILT
-/* Of wolfSSL, inside: a packaged one does not show it. */
 int SendAlert(WOLFSSL *ssl, int severity, int type);
+
+static bool try_alert(struct tls_engine *engine, int alert)
+{
+    SendAlert(engine->ssl, alert_fatal, alert);
+    return true;
+}
+#else
+__attribute__((weak)) int BuildTls13Message(WOLFSSL *ssl, uint8_t *record, int size,
+                                            const uint8_t *message, int length, int type,
+                                            int hashed, int size_only, int may_wait);
+
+/* Certificates come before the client encrypts (TLS 1.2), or when both sides do (1.3). */
+static bool try_alert(struct tls_engine *engine, int alert)
+{
+    enum { ALERT = 21, SEALED = 64 };
+    const uint8_t message[] = {alert_fatal, (uint8_t)alert};
+    uint8_t record[SEALED] = {ALERT, 3, 3, 0, sizeof message, message[0], message[1]};
+    int length = WOLFSSL_HEADER + sizeof message;
+
+    if (wolfSSL_GetVersion(engine->ssl) == WOLFSSL_TLSV1_3)
+        length = BuildTls13Message ? BuildTls13Message(engine->ssl, record, sizeof record, message,
+                                                       sizeof message, ALERT, 0, 0, 0)
+                                   : 0;
+    return length > 0 && wolfssl_put(engine->ssl, (char *)record, length, engine) == length;
+}
 #endif
 
-/* The alert that tells the peer why. The packaged wolfSSL chooses one itself. */
 static void send_alert(struct tls_engine *engine, int alert)
 {
-#ifdef CDT_WOLFSSL_BUILT
-    SendAlert(engine->ssl, alert_fatal, alert);
-    engine->silent = true; /* what wolfSSL sends besides is dropped */
-#else
-    (void)engine, (void)alert;
-#endif
+    if (try_alert(engine, alert))
+        engine->silent = true; /* what wolfSSL sends besides is dropped */
 }
 
 static int alert_of(enum tls_chain chain)
@@ -95,12 +118,16 @@ static void take_over(int good, int error, struct tls_verdict *verdict)
     verdict->detail = wolfssl_words(error);
 }
 
+/* A verdict that was found without enough memory is none. */
 static int decide(struct tls_engine *engine, const WOLFSSL_BUFFER_INFO *cert,
                   const struct tls_verdict *verdict)
 {
-    if (tls_verify(engine->connection, cert->buffer, cert->length, verdict) == 0)
+    if (wolfssl_memory_lacked())
+        tls_fail(engine->connection, -ENOMEM, NULL);
+    else if (tls_verify(engine->connection, cert->buffer, cert->length, verdict) == 0)
         return 1;
-    send_alert(engine, alert_of(verdict->chain));
+    const bool ours = engine->connection->failed == -ENOMEM;
+    send_alert(engine, ours ? internal_error : alert_of(verdict->chain));
     return 0;
 }
 

@@ -302,6 +302,38 @@ static inline void talk_pass(struct talk *talk, struct end *from, size_t length)
     free(data);
 }
 
+/* ---- what a library cannot ------------------------------------------------------------------- */
+
+/* The only tests that are left out for one build of a backend. (Those of scripts: peers.py.) */
+static const struct limit {
+    enum cdt_tls_backend backend;
+    bool packaged; /* of wolfSSL: not the one that is built for us */
+    const char *what, *why;
+} limits[] = {
+    {CDT_TLS_WOLFSSL, true, "with a session of TLS 1.3 to servers without it",
+     "a client of wolfSSL 5.5 stays with the rules of TLS 1.3 then; ours is patched"},
+};
+
+/* Whether a backend cannot do this; if so it is told, and the test is to be skipped. */
+static inline bool cannot(enum cdt_tls_backend backend, const char *what)
+{
+#ifdef CDT_WOLFSSL_BUILT
+    const bool packaged = false;
+#else
+    const bool packaged = true;
+#endif
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const struct limit *limit = &limits[i];
+        if (limit->backend != backend || (limit->packaged && !packaged) ||
+            strcmp(limit->what, what) != 0)
+            continue;
+        print_message("%s%s cannot go on %s: %s\n", packaged ? "packaged " : "",
+                      cdt_tls_backend_name(backend), what, limit->why);
+        return true;
+    }
+    return false;
+}
+
 /* ---- tests for each pair --------------------------------------------------------------------- */
 
 struct pair_test {
