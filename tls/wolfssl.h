@@ -55,6 +55,7 @@ struct tls_engine {
     uint16_t left;                                 /* bytes of it behind the header */
     bool resumed, open, ended, closed, silent, ticket_came;
     bool bound; /* to TLS 1.2, by the session that is offered */
+    bool seals; /* ChangeCipherSpec is out: what we send in TLS 1.2 is encrypted */
 };
 
 /* wolfssl_own.c: a certificate of ours, its chain and its key. 0, -ENOMEM, -CDT_ETLSKEY. */
@@ -145,7 +146,12 @@ void *wolfssl_memory_take(size_t size);
 /* wolfssl_records.c: has it take the buffers of records from us. */
 void wolfssl_records_init(void);
 
-/* wolfssl_error.c: why a call has failed, as tls_fail(). */
+/* wolfssl_alert.c: the last that the peer hears. */
+void wolfssl_alert(struct tls_engine *engine, int alert);
+/* The same, if wolfSSL, which has failed, has left that out. */
+void wolfssl_alert_untold(struct tls_engine *engine, int alert);
+
+/* wolfssl_error.c: why a call has failed, as tls_fail(); in the handshake the peer is told. */
 int wolfssl_fail(struct tls_engine *engine, int error);
 /* wolfSSL's words for a code of its own. Static storage. */
 const char *wolfssl_words(int error);

@@ -2,7 +2,7 @@
 #ifdef CDT_HAVE_WOLFSSL
 #include "tls/wolfssl.h"
 
-enum { HEADER = WOLFSSL_HEADER, ALERT = 21, ALERT_LENGTH = 2 };
+enum { HEADER = WOLFSSL_HEADER, CHANGE_CIPHER_SPEC = 20, ALERT = 21, ALERT_LENGTH = 2 };
 enum { TYPE_MIN = 20, TYPE_MAX = 23, MAJOR = 3 }; /* of records, RFC 8446 section 5.1 */
 
 /* During the handshake: which record it is that wolfSSL reads. */
@@ -70,6 +70,9 @@ int wolfssl_put(WOLFSSL *ssl, char *data, int length, void *arg)
     (void)ssl;
     if (engine->silent)
         return length; /* close_notify, or an alert, is out: nothing follows it */
+    /* wolfSSL gives each record by itself. */
+    if (*data == CHANGE_CIPHER_SPEC)
+        engine->seals = true;
     if (engine->io && !engine->io_status)
         engine->io_status = tls_io_put(engine->io, data, (size_t)length);
     return engine->io && !engine->io_status ? length : WOLFSSL_CBIO_ERR_GENERAL;

@@ -11,44 +11,6 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
-/* The alert that tells the peer why. wolfSSL has one function for it, inside, which a packaged one
- * does not show; but most show the one that seals a record of TLS 1.3. Where it is missing the peer
- * is told what wolfSSL thinks. */
-#ifdef CDT_WOLFSSL_BUILT
-int SendAlert(WOLFSSL *ssl, int severity, int type);
-
-static bool try_alert(struct tls_engine *engine, int alert)
-{
-    SendAlert(engine->ssl, alert_fatal, alert);
-    return true;
-}
-#else
-__attribute__((weak)) int BuildTls13Message(WOLFSSL *ssl, uint8_t *record, int size,
-                                            const uint8_t *message, int length, int type,
-                                            int hashed, int size_only, int may_wait);
-
-/* Certificates come before the client encrypts (TLS 1.2), or when both sides do (1.3). */
-static bool try_alert(struct tls_engine *engine, int alert)
-{
-    enum { ALERT = 21, SEALED = 64 };
-    const uint8_t message[] = {alert_fatal, (uint8_t)alert};
-    uint8_t record[SEALED] = {ALERT, 3, 3, 0, sizeof message, message[0], message[1]};
-    int length = WOLFSSL_HEADER + sizeof message;
-
-    if (wolfSSL_GetVersion(engine->ssl) == WOLFSSL_TLSV1_3)
-        length = BuildTls13Message ? BuildTls13Message(engine->ssl, record, sizeof record, message,
-                                                       sizeof message, ALERT, 0, 0, 0)
-                                   : 0;
-    return length > 0 && wolfssl_put(engine->ssl, (char *)record, length, engine) == length;
-}
-#endif
-
-static void send_alert(struct tls_engine *engine, int alert)
-{
-    if (try_alert(engine, alert))
-        engine->silent = true; /* what wolfSSL sends besides is dropped */
-}
-
 static int alert_of(enum tls_chain chain)
 {
     static const int alerts[TLS_CHAIN_VERDICTS] = {
@@ -127,7 +89,7 @@ static int decide(struct tls_engine *engine, const WOLFSSL_BUFFER_INFO *cert,
     else if (tls_verify(engine->connection, cert->buffer, cert->length, verdict) == 0)
         return 1;
     const bool ours = engine->connection->failed == -ENOMEM;
-    send_alert(engine, ours ? internal_error : alert_of(verdict->chain));
+    wolfssl_alert(engine, ours ? internal_error : alert_of(verdict->chain));
     return 0;
 }
 
@@ -138,7 +100,7 @@ static bool may_have_none(struct tls_engine *engine)
     if (engine->context->native || engine->context->verify != CDT_TLS_VERIFY_REQUIRE)
         return true;
     tls_fail(engine->connection, -CDT_ETLSNOCERT, NULL);
-    send_alert(engine, handshake_failure);
+    wolfssl_alert(engine, handshake_failure);
     return false;
 }
 

@@ -77,7 +77,7 @@ static bool takes(const struct way *way, int judge, unsigned count, bool pinned)
         assert_true(strlen(probe->error) > 5);
         assert_int_equal(tls_counters(ends.config[judge]).failed, 1);
         until(ends.reactor, ends.probe[side].closed);
-        assert_true(ends.probe[side].status < 0);
+        assert_int_equal(ends.probe[side].status, -CDT_ETLSALERT);
         assert_in_range(ends.wire[side].given, 1000, 400 * 1024); /* not to the end */
     }
     ends_free(&ends);
