@@ -126,7 +126,7 @@ deps:
 # changes, or when a source goes away.
 remember = @mkdir -p $(@D); echo '$1' | cmp -s - $@ || echo '$1' >$@
 $(OBJ)/flags: FORCE $(if $(DEPS),| deps)
-	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS) $(TLS_CPPFLAGS) $(TLS_LIBS) $(VCHAN_CPPFLAGS))
+	$(call remember,$(COMPILE) $(LTO) $(LINK) $(LIBS) $(TLS_CPPFLAGS) $(TLS_LIBS) $(TEST_CRYPTO) $(VCHAN_CPPFLAGS))
 $(OBJ)/objects: FORCE
 	$(call remember,$(OBJECTS))
 
@@ -169,8 +169,12 @@ $(patsubst %.skipped,%,$(wildcard $(BUILD)/examples/*.skipped $(BUILD)/bench/*.s
 $(BUILD)/test/%: $(OBJ)/test/%.o $(SUPPORT) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
 	$(LINK) $(WRAP) $(filter %.o %.a,$^) $(LIBS) -lcmocka -o $@
+# Tests make certificates with libcrypto, also where OpenSSL is no backend.
+TEST_CRYPTO := $(if $(TLS_LIBS),$(if $(filter -lcrypto,$(TLS_LIBS)),-lcrypto,$(if $(call missing,-lcrypto),,-lcrypto)))
+TEST_CPPFLAGS := $(if $(TEST_CRYPTO),-DCDT_TEST_LIBCRYPTO)
+$(OBJ)/test/tls/%.o: private CPPFLAGS += $(TEST_CPPFLAGS)
 $(filter $(BUILD)/test/tls/%,$(TESTS)): $(WOLFSSL_A)
-$(BUILD)/test/tls/%: private LIBS += $(TLS_LIBS)
+$(BUILD)/test/tls/%: private LIBS += $(TLS_LIBS) $(TEST_CRYPTO)
 $(BUILD)/test/fault/%: private WRAP = $(WRAPPED:%=-Wl$(comma)--wrap=%)
 $(filter $(BUILD)/test/fault/%,$(TESTS)): test/fault/wrapped
 $(OBJ)/test/fault/%.o $(OBJ)/test/fuzz/%.o: private WARNINGS += -Wno-missing-prototypes
@@ -238,7 +242,7 @@ format-check:
 	@status=0; for f in $(ALL_C) $(ALL_H); do \
 	    clang-format $$f | diff -u --label $$f --label formatted $$f - || status=1; done; exit $$status
 lint: $(if $(DEPS),deps)
-	@BUILD='$(BUILD)' CPPFLAGS='$(CPPFLAGS)' TLS_CPPFLAGS='$(TLS_CPPFLAGS)' VCHAN_CPPFLAGS='$(VCHAN_CPPFLAGS)' .ci/lint $(ALL_C)
+	@BUILD='$(BUILD)' CPPFLAGS='$(CPPFLAGS)' TLS_CPPFLAGS='$(TLS_CPPFLAGS) $(TEST_CPPFLAGS)' VCHAN_CPPFLAGS='$(VCHAN_CPPFLAGS)' .ci/lint $(ALL_C)
 
 # ---- installing ----------------------------------------------------------------------------------
 install: TO = $(DESTDIR)$(LIBDIR)

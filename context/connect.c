@@ -83,12 +83,14 @@ int cdt_connect_mode(struct cdt_context *context, const struct cdt_client_mode *
                      const struct cdt_flow_options *options, const struct cdt_handler *handler,
                      struct cdt_flow **flow)
 {
-    const struct cdt_endp *endp = mode ? mode->endp : NULL;
-    int status = begin(context, endp, handler, flow);
+    static const struct cdt_client_mode nowhere;
+    if (!mode)
+        mode = &nowhere;
+    int status = begin(context, mode->endp, handler, flow);
     if (status)
         return status;
     struct race *race = race_new(1);
-    status = race ? race_add(race, endp) : -ENOMEM;
+    status = race ? race_add(race, mode->endp) : -ENOMEM;
     if (status == 0) {
         race_set_backend(race, mode->tls);
         status = race_run(race, context, options, handler, flow);

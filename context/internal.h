@@ -129,11 +129,6 @@ static inline const struct context_row *context_row(const struct cdt_endp *endp)
 int context_tls_begin(struct cdt_context *context, const struct cdt_context_options *options);
 void context_tls_end(struct cdt_context *context);
 
-/* A reference to the configuration of connections: `wanted`, or the context's. */
-int context_tls_client(struct cdt_context *context, struct cdt_tls_config *wanted,
-                       enum cdt_tls_backend backend, struct cdt_tls_config **config,
-                       struct cdt_text_error *error);
-
 int tls_listen(struct cdt_context *context, const struct cdt_endp *endp,
                const struct cdt_server_options *options, const struct cdt_handler *handler,
                struct cdt_server **server);

@@ -90,26 +90,16 @@ void context_tls_end(struct cdt_context *context)
 
 /* ---- connecting ------------------------------------------------------------------------------ */
 
-int context_tls_client(struct cdt_context *context, struct cdt_tls_config *wanted,
-                       enum cdt_tls_backend backend, struct cdt_tls_config **config,
-                       struct cdt_text_error *error)
-{
-    int status = wanted ? check(context, wanted, CDT_TLS_CLIENT, error)
-                        : own_config(context, CDT_TLS_CLIENT, &wanted, error);
-    if (status == 0 && backend != CDT_TLS_ANY)
-        return tls_config_with(wanted, backend, config, error);
-    if (status == 0)
-        *config = tls_config_get(wanted);
-    return status;
-}
-
-/* The same, once in a race, when the first endpoint that needs it is tried. */
+/* The configuration of a race, when the first endpoint that needs it is tried. */
 static int race_config(struct race *race)
 {
+    struct cdt_tls_config *config = race->tls_wanted;
+    struct cdt_text_error *error = &race->tls_error;
     if (race->tls)
         return 0;
-    return context_tls_client(race->context, race->tls_wanted, race->tls_backend, &race->tls,
-                              &race->tls_error);
+    const int status = config ? check(race->context, config, CDT_TLS_CLIENT, error)
+                              : own_config(race->context, CDT_TLS_CLIENT, &config, error);
+    return status ? status : tls_config_with(config, race->tls_backend, &race->tls, error);
 }
 
 int attempt_tls(struct attempt *attempt)

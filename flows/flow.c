@@ -305,7 +305,8 @@ void flow_look(struct cdt_flow *flow, uint32_t events)
     flow->flags = flags;
 
     hub->looking = flow;
-    if ((events & EPOLLERR) && (flags & FLOW_EOF)) { /* reading will not tell */
+    if ((events & EPOLLERR) && (flags & (FLOW_EOF | FLOW_FIN_SENT)) == FLOW_EOF) {
+        /* reading will not tell; when both ends have passed it does not matter */
         int error = socket_connected(&flow->carrier);
         flow_write_failed(flow, error && error != -ENOTSOCK ? error : -ECONNRESET);
     }

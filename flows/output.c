@@ -274,10 +274,12 @@ void flow_write_failed(struct cdt_flow *flow, int status)
 }
 
 /* The end of the top of the stack has come, that of a layer below perhaps not: closing the carrier
- * now could destroy it, and what the peer has not read yet. */
+ * now could destroy it, and what the peer has not read yet. Where closing is the only way to tell
+ * the end, the peer would wait for ours. */
 static bool rest_to_come(const struct cdt_flow *flow)
 {
-    return flow_depth(flow) > 1 && !(flow->flags & (FLOW_CARRIER_EOF | FLOW_HUNG | FLOW_BROKEN));
+    return flow_depth(flow) > 1 && flow->ops->shutdown &&
+           !(flow->flags & (FLOW_CARRIER_EOF | FLOW_HUNG | FLOW_BROKEN));
 }
 
 void flow_try_fin(struct cdt_flow *flow)
@@ -306,12 +308,25 @@ void flow_try_fin(struct cdt_flow *flow)
     }
     if (!(flow->flags & FLOW_EOF))
         return;
-    if (rest_to_come(flow)) { /* flows/read.c throws it away */
-        flow->flags |= FLOW_READABLE;
+    if (rest_to_come(flow)) { /* flows/read.c throws it away, paused or not */
+        flow->flags = (flow->flags & ~(uint32_t)FLOW_PAUSED) | FLOW_READABLE;
         flow_schedule(flow);
     } else {
         flow_end(flow, flow->status, NULL);
     }
+}
+
+/* The ends of all layers, from the top. Those of several wait in the queue, to leave in one write. */
+static void end_layers(struct cdt_flow *flow)
+{
+    const uint32_t held = flow_depth(flow) > 1 ? flow->flags & FLOW_WRITABLE : 0;
+    flow->flags &= ~held;
+    for (struct cdt_layer *layer = flow->top; layer; layer = layer->below) {
+        int result = layer->open && layer->ops->shutdown ? layer->ops->shutdown(layer) : 0;
+        if (result)
+            flow_send_failed(flow, result);
+    }
+    flow->flags |= held;
 }
 
 void flow_end_stream(struct cdt_flow *flow)
@@ -321,13 +336,12 @@ void flow_end_stream(struct cdt_flow *flow)
     struct flow_hub *hub = flow->config->hub;
     if (hub->cork.flow == flow)
         cork_flush(hub);
-    for (struct cdt_layer *layer = flow->top; layer; layer = layer->below) {
-        int result = layer->open && layer->ops->shutdown ? layer->ops->shutdown(layer) : 0;
-        if (result)
-            flow_send_failed(flow, result);
-    }
+    end_layers(flow);
     if (flow->state == CDT_CLOSED)
         return;
     flow->flags |= FLOW_FIN_WANTED;
-    flow_try_fin(flow);
+    if (flow->tail)
+        flow_drain(flow);
+    else
+        flow_try_fin(flow);
 }

@@ -50,6 +50,8 @@ struct flow_gate {
     struct cdt_reactor *reactor;
     unsigned max, active;
     unsigned begun;      /* in this turn */
+    unsigned waiting;    /* layers in line */
+    int failed;          /* the share of handshakes that came to nothing, of GATE_FAILED */
     uint64_t waited;     /* handshakes that had to wait */
     struct list line;    /* layers by `place` */
     struct list holders; /* the one that began first comes first */

@@ -57,10 +57,13 @@ void tls_config_put(struct cdt_tls_config *config)
 
 static int set_alpn(struct cdt_tls_config *config, struct cdt_text_error *error)
 {
+    enum { LONGEST = 8192 }; /* with it a ClientHello still fits into one record */
     const char *text = config->options.alpn;
     if (!text)
         return 0;
     const size_t size = strlen(text) + 2;
+    if (size > LONGEST)
+        return tls_why(error, -CDT_ETLSKEY, "alpn: longer than %d bytes", LONGEST - 2);
     config->alpn = mem_alloc(size);
     if (!config->alpn)
         return -ENOMEM;
@@ -193,7 +196,7 @@ int tls_config_with(struct cdt_tls_config *config, enum cdt_tls_backend backend,
         struct cdt_tls_config *made = NULL;
         tls_config_get(config); /* as in cdt_tls_config_reload() */
         const int status = check_and_make(config->reactor, &options, &made, &why);
-        if (status == 0) {
+        if (made) {
             tls_config_put(config->others[backend]);
             config->others[backend] = made;
             *result = tls_config_get(made);

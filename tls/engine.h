@@ -18,6 +18,11 @@ struct tls_tickets;    /* tls/tickets.h */
 
 /* ---- bytes in, bytes out --------------------------------------------------------------------- */
 
+/* Memory that engines use again, from one call to the next; mem_free() it in the end. */
+struct tls_spare {
+    void *small, *full;
+};
+
 /* Lent to an engine for one call. */
 struct tls_io {
     const uint8_t *in; /* arrived and not yet taken: the engine takes from the front */
@@ -26,6 +31,7 @@ struct tls_io {
     size_t out_length, out_size;
     /* Sends what is in `out` and empties it: 0, or a negative code, which ends the connection. */
     int (*flush)(struct tls_io *io);
+    struct tls_spare *spare; /* of the caller; NULL: none */
 };
 
 /* Takes up to `length` bytes: how many there were. */

@@ -5,6 +5,7 @@
 #include "tls/certificate.h"
 #include "tls/config.h"
 #include "tls/layer.h"
+#include "tls/names.h"
 
 /* The uppermost one, if its handshake is over. */
 static int find(const struct cdt_flow *flow, struct cdt_layer **found)
@@ -61,6 +62,19 @@ int cdt_tls_peer_pem(const struct cdt_flow *flow, char *text, size_t size)
         return status ? status : -EINVAL;
     const struct tls_certificate *peer = tls_layer_of(layer)->connection.peer;
     return peer ? tls_certificate_pem(peer->der, peer->length, text, size) : -ENODATA;
+}
+
+int cdt_tls_peer_names(const struct cdt_flow *flow, char *text, size_t size)
+{
+    struct cdt_layer *layer;
+    const int status = find(flow, &layer);
+    if (status || !text || size == 0)
+        return status ? status : -EINVAL;
+    const struct tls_certificate *peer = tls_layer_of(layer)->connection.peer;
+    if (!peer)
+        return -ENODATA;
+    tls_names_describe(peer->der, peer->length, text, size);
+    return 0;
 }
 
 int cdt_tls_update_key(struct cdt_flow *flow)

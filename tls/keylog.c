@@ -1,6 +1,7 @@
 /* Secrets for people who look at their own traffic: lines in NSS's format, appended to the file
  * that the environment's SSLKEYLOGFILE names. It is opened once. Each line is one write, so that
- * threads and processes may share the file; what cannot be written is left out. */
+ * threads and processes may share the file; what cannot be written is left out, and behind a line
+ * that was cut, where the file could not grow, the next begins a new one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@ static struct {
     int fd;      /* -1: none */
     int failed;  /* why it could not be opened */
     bool warned; /* atomic */
+    bool cut;    /* atomic: the last line is not whole */
 } file = {.once = PTHREAD_ONCE_INIT, .fd = -1};
 
 /* A link is followed: people point to files elsewhere. A pipe would raise SIGPIPE one day. */
@@ -64,10 +66,13 @@ static char *put_hex(char *to, const uint8_t *bytes, size_t length)
 void tls_log_secret(const char *label, const uint8_t random[32], const uint8_t *secret,
                     size_t length)
 {
-    char line[LABEL_MAX + 1 + 2 * RANDOM + 1 + 2 * SECRET_MAX + 1], *end = line;
+    char line[1 + LABEL_MAX + 1 + 2 * RANDOM + 1 + 2 * SECRET_MAX + 1], *end = line;
     pthread_once(&file.once, open_file);
     if (file.fd < 0 || length > SECRET_MAX || strlen(label) > LABEL_MAX)
         return;
+    const bool cut = __atomic_exchange_n(&file.cut, false, __ATOMIC_RELAXED);
+    if (cut)
+        *end++ = '\n';
     end = stpcpy(end, label);
     *end++ = ' ';
     end = put_hex(end, random, RANDOM);
@@ -75,6 +80,7 @@ void tls_log_secret(const char *label, const uint8_t random[32], const uint8_t *
     end = put_hex(end, secret, length);
     *end++ = '\n';
     const ssize_t written = write(file.fd, line, (size_t)(end - line));
-    (void)written; /* the connection does not care */
+    if (written > 0 ? written < end - line : cut)
+        __atomic_store_n(&file.cut, true, __ATOMIC_RELAXED);
     explicit_bzero(line, sizeof line);
 }

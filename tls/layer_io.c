@@ -13,6 +13,7 @@ struct layer_hub {
     struct reactor_room room;
     struct cdt_reactor *reactor;
     uint8_t *out[FLOW_MAX_LAYERS + 1], *gather[FLOW_MAX_LAYERS + 1];
+    struct tls_spare spare;
 };
 
 static void destroy(struct reactor_room *room)
@@ -23,6 +24,8 @@ static void destroy(struct reactor_room *room)
         mem_free(hub->out[depth]);
         mem_free(hub->gather[depth]);
     }
+    mem_free(hub->spare.small);
+    mem_free(hub->spare.full);
     mem_free(hub);
 }
 
@@ -84,7 +87,7 @@ void layer_io_begin(struct layer_io *io, struct cdt_layer *layer)
     io->shown = NULL;
     io->taken = 0;
     io->from_kept = io->answered = false;
-    io->io = (struct tls_io){.flush = flush};
+    io->io = (struct tls_io){.flush = flush, .spare = &io->tls->hub->spare};
 }
 
 int layer_io_end(struct layer_io *io)

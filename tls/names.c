@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tls/der.h"
+#include "tls/line.h"
 #include "tls/names.h"
 
 enum { NAME_MAX_LENGTH = 253, LABEL_MAX_LENGTH = 63, V4_LENGTH = 4, V6_LENGTH = 16 };
@@ -307,26 +308,6 @@ int tls_names_check(const uint8_t *certificate, size_t length, const char *host)
 
 /* ---- for people ---- */
 
-/* A text that may be cut: `cut` is where the dots go then, after a whole piece. */
-struct line {
-    char *text;
-    size_t size, length, cut;
-    bool full;
-};
-
-static void add(struct line *line, const char *piece)
-{
-    const size_t length = strlen(piece);
-    if (line->full || length >= line->size - line->length) {
-        line->full = true;
-        return;
-    }
-    memcpy(line->text + line->length, piece, length + 1);
-    line->length += length;
-    if (line->size - line->length > strlen("..."))
-        line->cut = line->length;
-}
-
 /* A comma, a space or a backslash in a name would read as what is written between names. */
 static void add_name(struct line *line, const struct tls_san *san)
 {
@@ -335,7 +316,7 @@ static void add_name(struct line *line, const struct tls_san *san)
         char piece[5];
         const bool plain = byte > ' ' && byte < 127 && byte != '\\' && byte != ',';
         snprintf(piece, sizeof piece, plain ? "%c" : "\\x%02x", byte);
-        add(line, piece);
+        line_add(line, piece, strlen(piece));
     }
 }
 
@@ -343,27 +324,26 @@ static void add_ip(struct line *line, const struct tls_san *san)
 {
     char text[INET6_ADDRSTRLEN];
     inet_ntop(san->length == V4_LENGTH ? AF_INET : AF_INET6, san->bytes, text, sizeof text);
-    add(line, text);
+    line_add(line, text, strlen(text));
 }
 
 void tls_names_describe(const uint8_t *certificate, size_t length, char *text, size_t size)
 {
-    struct line line = {.text = text, .size = size};
+    struct line line;
     struct tls_sans sans;
     struct tls_san san;
     if (!text || size == 0)
         return;
-    *text = 0;
+    line_begin(&line, text, size);
     if (tls_sans_find(certificate, length, &sans) != 0)
         return;
     const char *between = "";
     while (!line.full && tls_sans_next(&sans, &san) == 1) {
         if (san.kind == TLS_SAN_OTHER)
             continue;
-        add(&line, between);
+        line_add(&line, between, strlen(between));
         (san.kind == TLS_SAN_DNS ? add_name : add_ip)(&line, &san);
         between = ", ";
     }
-    if (line.full)
-        snprintf(text + line.cut, size - line.cut, "...");
+    line_end(&line);
 }

@@ -145,6 +145,8 @@ static bool alpn_was_offered(const struct tls_engine *engine)
     SSL_get0_alpn_selected(engine->ssl, &chosen, &length);
     if (!length || engine->context->role != CDT_TLS_CLIENT)
         return true;
+    if (engine->context->native && !at) /* the caller's own, which we do not know */
+        return true;
     for (end = at + engine->connection->alpn_length; at < end; at += 1 + *at)
         if (*at == length && !memcmp(at + 1, chosen, length))
             return true;

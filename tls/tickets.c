@@ -14,9 +14,9 @@
 enum { BEFORE, NOW, AFTER, SLOTS }; /* AFTER: of a process whose clock is ahead of ours */
 
 struct slot {
-    bool used;
-    uint64_t epoch;
     struct tls_ticket_key key;
+    uint64_t epoch;
+    bool used;
 };
 
 struct tls_tickets {

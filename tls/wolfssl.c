@@ -3,21 +3,19 @@
 #include <errno.h>
 #include <string.h>
 
-#include "reactor/internal.h"
 #include "tls/wolfssl.h"
 
 #include <wolfssl/wolfcrypt/hmac.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
-/* The one that was built for us uses our memory; a packaged one may have other users in the
- * process. */
 static int init(void)
 {
-#ifdef CDT_WOLFSSL_BUILT
-    if (wolfSSL_SetAllocators(mem_alloc, mem_free, mem_realloc) != 0)
+    if (wolfssl_memory_init() != 0)
         return -ENOTSUP;
-#endif
-    return wolfSSL_Init() == WOLFSSL_SUCCESS ? 0 : -ENOTSUP;
+    if (wolfSSL_Init() != WOLFSSL_SUCCESS)
+        return -ENOTSUP;
+    wolfssl_wake();
+    return 0;
 }
 
 static void session_free(void *session)

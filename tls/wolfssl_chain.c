@@ -125,11 +125,22 @@ static size_t modulus_length(const struct DecodedCert *cert)
     return der_left(&modulus);
 }
 
+struct der wolfssl_point(const struct DecodedCert *cert)
+{
+    struct der at = {cert->publicKey, cert->publicKey + cert->pubKeySize}, point = at;
+
+    if (der_enter(&at, DER_SEQUENCE) && der_take(&at, DER_SEQUENCE, NULL) &&
+        der_take(&at, DER_BIT_STRING, &point) && der_left(&point))
+        point.at++; /* the number of bits that are not used */
+    return point;
+}
+
 static bool has_weak_key(const struct DecodedCert *cert)
 {
     if (cert->keyOID == RSAk || cert->keyOID == RSAPSSk)
         return modulus_length(cert) < RSA_MIN;
-    return cert->keyOID == ECDSAk && cert->pubKeySize < EC_POINT_MIN;
+    const struct der point = wolfssl_point(cert);
+    return cert->keyOID == ECDSAk && der_left(&point) < EC_POINT_MIN;
 }
 
 /* RSASSA-PSS-params: the digest is SHA-256, 384 or 512; one that is not told is SHA-1 (RFC 4055

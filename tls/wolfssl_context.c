@@ -97,12 +97,11 @@ static int set_all(struct tls_context *context, const struct tls_spec *spec,
 static int make(struct tls_context *context, const struct tls_spec *spec, const struct tls_own *own,
                 struct cdt_text_error *error)
 {
+    wolfssl_memory_begin();
     WOLFSSL_METHOD *how = method(spec);
-
     context->ctx = how ? wolfSSL_CTX_new(how) : NULL;
-    if (!context->ctx)
-        return -ENOMEM;
-    return set_all(context, spec, own, error);
+    const int status = context->ctx ? set_all(context, spec, own, error) : -ENOMEM;
+    return wolfssl_memory_lacked() ? tls_why(error, -ENOMEM, "%s", cdt_strerror(-ENOMEM)) : status;
 }
 
 static int borrow(struct tls_context *context, const struct tls_spec *spec,

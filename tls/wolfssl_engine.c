@@ -41,9 +41,7 @@ static int set_client(struct tls_engine *engine)
         wolfSSL_UseSNI(engine->ssl, WOLFSSL_SNI_HOST_NAME, connection->name,
                        (word16)strlen(connection->name)) != WOLFSSL_SUCCESS)
         return -ENOMEM;
-    if (engine->context->sessions)
-        wolfssl_session_offer(engine);
-    return 0;
+    return engine->context->sessions ? wolfssl_session_offer(engine) : 0;
 }
 
 #ifdef HAVE_SECRET_CALLBACK
@@ -67,6 +65,22 @@ static int on_secret(WOLFSSL *ssl, int id, const unsigned char *secret, int leng
 }
 #endif
 
+/* TLS 1.2. Only a wolfSSL with the layer for OpenSSL's names gives the secret away. */
+static void log_master_secret(WOLFSSL *ssl)
+{
+#ifdef OPENSSL_EXTRA
+    unsigned char *master, *server, *client;
+    unsigned master_length, server_length, client_length;
+
+    if (wolfSSL_GetVersion(ssl) == WOLFSSL_TLSV1_2 &&
+        wolfSSL_get_keys(ssl, &master, &master_length, &server, &server_length, &client,
+                         &client_length) == WOLFSSL_SUCCESS)
+        tls_log_secret("CLIENT_RANDOM", client, master, master_length);
+#else
+    (void)ssl;
+#endif
+}
+
 static int on_done(WOLFSSL *ssl, void *arg);
 
 static int set_up(struct tls_engine *engine)
@@ -82,6 +96,10 @@ static int set_up(struct tls_engine *engine)
     wolfssl_verify_set(engine);
     if (!context->native)
         wolfSSL_SetDevId(ssl, wolfssl_ipsec_mb());
+#ifdef OPENSSL_EXTRA
+    if (context->key_log)
+        wolfSSL_KeepArrays(ssl); /* for log_master_secret() */
+#endif
 #ifdef HAVE_SECRET_CALLBACK
     if (context->key_log)
         wolfSSL_set_tls13_secret_cb(ssl, on_secret, NULL);
@@ -99,11 +117,12 @@ int wolfssl_engine_new(struct tls_context *context, struct tls_connection *conne
         return -ENOMEM;
     *engine = (struct tls_engine){.context = context, .connection = connection};
     context->references++;
+    wolfssl_memory_begin();
     engine->ssl = wolfSSL_new(context->ctx);
     const int status = engine->ssl ? set_up(engine) : -ENOMEM;
-    if (status) {
+    if (status || wolfssl_memory_lacked()) {
         wolfssl_engine_free(engine);
-        return status;
+        return wolfssl_memory_lacked() ? -ENOMEM : status;
     }
     *result = engine;
     return 0;
@@ -114,6 +133,7 @@ void wolfssl_engine_free(struct tls_engine *engine)
     if (!engine)
         return;
     wolfSSL_SESSION_free(engine->offered);
+    mem_free(engine->ahead);
     wolfSSL_free(engine->ssl);
     wolfssl_context_put(engine->context);
     mem_free(engine->alpn);
@@ -130,6 +150,8 @@ static int on_done(WOLFSSL *ssl, void *arg)
     char *alpn = NULL;
     word16 length = 0;
 
+    if (engine->context->key_log)
+        log_master_secret(ssl);
     if (wolfSSL_ALPN_GetProtocol(ssl, &alpn, &length) != WOLFSSL_SUCCESS || !length)
         return 0;
     engine->alpn = mem_alloc(length);
@@ -183,6 +205,7 @@ int wolfssl_handshake(struct tls_engine *engine, struct tls_io *io)
 {
     const bool client = engine->context->role == CDT_TLS_CLIENT;
 
+    wolfssl_memory_begin();
     engine->io = io;
     const int result = client ? wolfSSL_connect(engine->ssl) : wolfSSL_accept(engine->ssl);
     const int status = result == WOLFSSL_SUCCESS ? 0 : failed(engine, result);

@@ -15,7 +15,7 @@ int wolfssl_certificate(const char *pem, size_t length, uint8_t **der, size_t *d
 {
     const char *at = pem, *block;
     DerBuffer *buffer = NULL;
-    int status = -CDT_ETLSKEY;
+    int status;
 
     if (!tls_pem_next(&at, pem + length, "CERTIFICATE", &block, &length))
         return -CDT_ETLSKEY;
@@ -26,6 +26,8 @@ int wolfssl_certificate(const char *pem, size_t length, uint8_t **der, size_t *d
         if (*der)
             memcpy(*der, buffer->buffer, buffer->length);
         *der_length = buffer->length;
+    } else {
+        status = wolfssl_memory_lacked() ? -ENOMEM : -CDT_ETLSKEY;
     }
     wc_FreeDer(&buffer);
     return status;
@@ -58,27 +60,37 @@ static int load_certificate(WOLFSSL_CTX *ctx, const struct tls_blob *blob,
 
 /* ---- the key --------------------------------------------------------------------------------- */
 
-/* The password callback of wolfSSL, in the clothes of ours. */
+/* The password callback of wolfSSL, in the clothes of ours, which is asked once. */
 struct asking {
     const struct tls_spec *spec;
     const char *file;
     int status; /* what ours has given */
     bool asked;
+    char password[NAME_SZ]; /* as much as wolfSSL takes */
 };
+
+static void ask(struct asking *asking, int size)
+{
+    asking->asked = true;
+    asking->status = asking->spec->password
+                         ? asking->spec->password(asking->spec->password_arg, asking->file,
+                                                  asking->password, (size_t)size)
+                         : -CDT_ETLSKEY;
+}
 
 static int on_password(char *password, int size, int writing, void *arg)
 {
     struct asking *asking = arg;
 
     (void)writing;
-    asking->asked = true;
-    if (!asking->spec->password) {
-        asking->status = -CDT_ETLSKEY;
+    if (size > NAME_SZ)
+        size = NAME_SZ;
+    if (!asking->asked)
+        ask(asking, size);
+    if (asking->status <= 0 || asking->status > size)
         return 0;
-    }
-    asking->status =
-        asking->spec->password(asking->spec->password_arg, asking->file, password, (size_t)size);
-    return asking->status > 0 && asking->status <= size ? asking->status : 0;
+    memcpy(password, asking->password, (size_t)asking->status);
+    return asking->status;
 }
 
 /* The first block that is a key, whatever its kind. */
@@ -117,35 +129,48 @@ static int key_error(const struct tls_blob *blob, const struct asking *asking, i
     return refuse(blob, "the key", code, error);
 }
 
+static int use_key(WOLFSSL_CTX *ctx, const struct tls_own *own, const char *key, size_t length,
+                   struct asking *asking, struct cdt_text_error *error)
+{
+    const struct wolfssl_password password = {on_password, asking};
+
+    wolfSSL_CTX_set_default_passwd_cb(ctx, on_password);
+    wolfSSL_CTX_set_default_passwd_cb_userdata(ctx, asking);
+    const int code = wolfSSL_CTX_use_PrivateKey_buffer(ctx, (const unsigned char *)key,
+                                                       (long)length, WOLFSSL_FILETYPE_PEM);
+    wolfSSL_CTX_set_default_passwd_cb(ctx, NULL);
+    wolfSSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+    if (code != WOLFSSL_SUCCESS)
+        return key_error(&own->key, asking, code, error);
+    int status = wolfSSL_CTX_check_private_key(ctx) == WOLFSSL_SUCCESS
+                     ? wolfssl_pair_check(&own->cert, key, length, &password)
+                     : -CDT_ETLSKEY;
+    if (status == -CDT_ETLSKEY)
+        status = tls_why(error, status, "%s: the key is not that of the certificate in %s",
+                         own->key.source, own->cert.source);
+    return status;
+}
+
 static int load_key(WOLFSSL_CTX *ctx, const struct tls_spec *spec, const struct tls_own *own,
                     struct cdt_text_error *error)
 {
-    struct asking asking = {spec, own->key_file, 0, false};
+    struct asking asking = {.spec = spec, .file = own->key_file};
     const char *key = NULL;
     size_t length = 0;
 
     if (!find_key(&own->key, &key, &length))
         return tls_why(error, -CDT_ETLSKEY, "%s: there is no private key in it", own->key.source);
-    wolfSSL_CTX_set_default_passwd_cb(ctx, on_password);
-    wolfSSL_CTX_set_default_passwd_cb_userdata(ctx, &asking);
-    const int status = wolfSSL_CTX_use_PrivateKey_buffer(ctx, (const unsigned char *)key,
-                                                         (long)length, WOLFSSL_FILETYPE_PEM);
-    wolfSSL_CTX_set_default_passwd_cb(ctx, NULL);
-    wolfSSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-    return status == WOLFSSL_SUCCESS ? 0 : key_error(&own->key, &asking, status, error);
+    const int status = use_key(ctx, own, key, length, &asking, error);
+    explicit_bzero(asking.password, sizeof asking.password);
+    return status;
 }
 
 int wolfssl_load_own(WOLFSSL_CTX *ctx, const struct tls_spec *spec, const struct tls_own *own,
                      struct cdt_text_error *error)
 {
-    int status = load_certificate(ctx, &own->cert, error);
+    const int status = load_certificate(ctx, &own->cert, error);
 
-    if (!status)
-        status = load_key(ctx, spec, own, error);
-    if (!status && wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
-        status = tls_why(error, -CDT_ETLSKEY, "%s: the key is not that of the certificate in %s",
-                         own->key.source, own->cert.source);
-    return status;
+    return status ? status : load_key(ctx, spec, own, error);
 }
 
 #endif

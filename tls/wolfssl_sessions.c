@@ -12,39 +12,39 @@ static int on_ticket(WOLFSSL *ssl, const unsigned char *ticket, int length, void
     return 0;
 }
 
-void wolfssl_session_offer(struct tls_engine *engine)
-{
-    wolfSSL_set_SessionTicket_cb(engine->ssl, on_ticket, engine);
-    WOLFSSL_SESSION *session = tls_take_session(engine->connection);
-    if (session && wolfSSL_set_session(engine->ssl, session) == WOLFSSL_SUCCESS)
-        engine->offered = session;
-    else
-        wolfSSL_SESSION_free(session); /* it is too old */
-}
-
 static bool is_old(const struct tls_engine *engine)
 {
     return wolfSSL_GetVersion(engine->ssl) == WOLFSSL_TLSV1_2;
 }
 
-/* A client of wolfSSL 5.5 that has a ticket of TLS 1.2 takes every answer for a resumption. When it
- * is none it fails, unless it was built for WPA, where that is usual. */
-static bool is_good(const struct tls_engine *engine)
+/* A session of TLS 1.2 makes wolfSSL's hello one of TLS 1.2 only. */
+int wolfssl_session_offer(struct tls_engine *engine)
 {
-#ifdef WOLFSSL_WPAS
-    (void)engine;
-    return true;
-#else
-    return !is_old(engine);
-#endif
+    const bool newer = !is_old(engine);
+
+    wolfSSL_set_SessionTicket_cb(engine->ssl, on_ticket, engine);
+    WOLFSSL_SESSION *session = tls_take_session(engine->connection);
+    if (!session)
+        return 0;
+    if (wolfSSL_set_session(engine->ssl, session) != WOLFSSL_SUCCESS) {
+        wolfSSL_SESSION_free(session); /* it is too old */
+        return 0;
+    }
+    engine->offered = session;
+    engine->bound = newer && is_old(engine);
+    return is_old(engine) ? wolfssl_ahead_begin(engine) : 0;
 }
 
-/* TLS 1.2: a ticket that was taken and not replaced is good for the next time too. */
+/* TLS 1.2: a ticket that was taken and not replaced is good for the next time too. The others of a
+ * hello that was bound to TLS 1.2 by a session are not kept: each would bind the next one, and a
+ * server that has learnt TLS 1.3 since would never be asked for it. */
 void wolfssl_session_open(struct tls_engine *engine)
 {
     WOLFSSL_SESSION *session = engine->offered;
 
     engine->offered = NULL;
+    if (engine->bound)
+        engine->ticket_came = false;
     if (session && engine->resumed && !engine->ticket_came && is_old(engine))
         tls_keep_session(engine->connection, session);
     else
@@ -54,8 +54,6 @@ void wolfssl_session_open(struct tls_engine *engine)
 void wolfssl_session_keep(struct tls_engine *engine)
 {
     engine->ticket_came = false;
-    if (!is_good(engine))
-        return;
     WOLFSSL_SESSION *session = wolfSSL_get1_session(engine->ssl);
     if (session)
         tls_keep_session(engine->connection, session);

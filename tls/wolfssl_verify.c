@@ -3,28 +3,13 @@
  * wolfssl_chain.c, and decided by tls_verify(). Contexts of the caller's keep wolfSSL's own
  * verification. */
 #ifdef CDT_HAVE_WOLFSSL
+#include <errno.h>
 #include <string.h>
 
 #include "tls/wolfssl.h"
 
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
-
-#ifdef CDT_WOLFSSL_BUILT
-/* Of wolfSSL, inside: a packaged one does not show it. */
-int SendAlert(WOLFSSL *ssl, int severity, int type);
-#endif
-
-/* The alert that tells the peer why. The packaged wolfSSL chooses one itself. */
-static void send_alert(struct tls_engine *engine, int alert)
-{
-#ifdef CDT_WOLFSSL_BUILT
-    SendAlert(engine->ssl, alert_fatal, alert);
-    engine->silent = true; /* what wolfSSL sends besides is dropped */
-#else
-    (void)engine, (void)alert;
-#endif
-}
 
 static int alert_of(enum tls_chain chain)
 {
@@ -95,12 +80,16 @@ static void take_over(int good, int error, struct tls_verdict *verdict)
     verdict->detail = wolfssl_words(error);
 }
 
+/* A verdict that was found without enough memory is none. */
 static int decide(struct tls_engine *engine, const WOLFSSL_BUFFER_INFO *cert,
                   const struct tls_verdict *verdict)
 {
-    if (tls_verify(engine->connection, cert->buffer, cert->length, verdict) == 0)
+    if (wolfssl_memory_lacked())
+        tls_fail(engine->connection, -ENOMEM, NULL);
+    else if (tls_verify(engine->connection, cert->buffer, cert->length, verdict) == 0)
         return 1;
-    send_alert(engine, alert_of(verdict->chain));
+    const bool ours = engine->connection->failed == -ENOMEM;
+    wolfssl_alert(engine, ours ? internal_error : alert_of(verdict->chain));
     return 0;
 }
 
@@ -111,7 +100,7 @@ static bool may_have_none(struct tls_engine *engine)
     if (engine->context->native || engine->context->verify != CDT_TLS_VERIFY_REQUIRE)
         return true;
     tls_fail(engine->connection, -CDT_ETLSNOCERT, NULL);
-    send_alert(engine, handshake_failure);
+    wolfssl_alert(engine, handshake_failure);
     return false;
 }
 

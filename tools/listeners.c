@@ -202,11 +202,13 @@ static void print_counters(const struct listener *listener)
         return;
     char *endp = bound_text(listener->server);
     note("counters: %s: accepted %llu, active %u, peak %u, closed %llu, aborted %llu, "
-         "refused %llu, shed %llu, throttled %llu, starved %llu, bytes in %llu, out %llu",
+         "refused %llu, shed %llu, throttled %llu, starved %llu, handshakes waited %llu, "
+         "bytes in %llu, out %llu",
          endp ? endp : listener->text, (unsigned long long)c.accepted, c.active, c.peak,
          (unsigned long long)c.closed, (unsigned long long)c.aborted, (unsigned long long)c.refused,
          (unsigned long long)c.shed, (unsigned long long)c.throttled, (unsigned long long)c.starved,
-         (unsigned long long)c.bytes_in, (unsigned long long)c.bytes_out);
+         (unsigned long long)c.handshakes_waited, (unsigned long long)c.bytes_in,
+         (unsigned long long)c.bytes_out);
     cdt_endp_text_free(endp);
 }
 

@@ -36,6 +36,38 @@ int tls_check(const struct settings *settings)
     return 0;
 }
 
+/* An option that nobody would hear of is a mistake: who gives one wants TLS. `sides` are those that
+ * may speak it here, as bits: SERVE those that listen, CONNECT those that we connect to. */
+static int check_used(const struct settings *settings, unsigned sides)
+{
+    enum { EITHER = SERVE | CONNECT };
+    static const char *const why[] = {[SERVE] = "nothing that listens speaks TLS",
+                                      [CONNECT] = "nothing to connect to speaks TLS",
+                                      [EITHER] = "no endpoint speaks TLS"};
+    const struct tls_settings *tls = &settings->tls;
+    const struct {
+        const char *option;
+        bool given;
+        unsigned sides; /* that use it */
+    } rows[] = {
+        {"--cert", tls->cert, EITHER},
+        {"--client-ca", tls->client_ca, SERVE},
+        {"--ca", tls->ca, CONNECT},
+        {"--crl", tls->crl, tls->client_ca ? EITHER : CONNECT},
+        {"--pin", tls->pin_count, CONNECT},
+        {"--insecure", tls->insecure, CONNECT},
+        {"--server-name", tls->server_name, CONNECT},
+        {"--alpn", tls->alpn, EITHER},
+        {"--min-tls", tls->min_version, EITHER},
+        {"--ciphers", tls->ciphers, EITHER},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].given && !(rows[i].sides & sides))
+            return misuse(rows[i].option, "%s", why[rows[i].sides]);
+    }
+    return 0;
+}
+
 const char *tls_missing(void)
 {
     if (!cdt_tls_built_in(CDT_TLS_WOLFSSL) && !cdt_tls_built_in(CDT_TLS_OPENSSL))
@@ -209,6 +241,13 @@ int tls_for_connecting(struct session *session, const struct cdt_endp *endp)
         .check_host = lacks_name(endp) ? CDT_OFF : CDT_DEFAULT,
         .check_ip = lacks_name(endp) ? CDT_OFF : CDT_DEFAULT,
     };
+    if (!endp || endp->kind == CDT_ENDP_TLS)
+        session->tls_sides |= CONNECT;
+    if (session->settings->command->bit == CONNECT) {
+        const int status = check_used(session->settings, session->tls_sides);
+        if (status)
+            return status;
+    }
     if (endp ? endp->kind != CDT_ENDP_TLS : tls_missing() || !asked_for(tls))
         return 0;
     return make(session, &options, &session->tls_client);
@@ -223,9 +262,9 @@ int tls_for_listening(struct session *session, bool any_is_tls)
         .ca_file = tls->client_ca,
         .crl_file = tls->client_ca ? tls->crl : NULL,
     };
-    if (any_is_tls)
-        return make(session, &options, &session->tls_server);
-    return tls->client_ca ? misuse("--client-ca", "nothing that listens speaks TLS") : 0;
+    session->tls_sides |= any_is_tls ? SERVE : 0;
+    const int status = check_used(session->settings, session->tls_sides);
+    return status || !any_is_tls ? status : make(session, &options, &session->tls_server);
 }
 
 /* ---- reading again --------------------------------------------------------------------------- */

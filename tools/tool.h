@@ -102,6 +102,7 @@ struct session {
     struct cdt_resolver *resolver;
     struct cdt_context *context;
     struct cdt_tls_config *tls_client, *tls_server; /* NULL: none is needed */
+    unsigned tls_sides; /* that may speak TLS: SERVE, CONNECT; complete once both are known */
 };
 
 /* Makes the reactor, the resolver and the context, as the settings have it; or complains and returns
@@ -146,7 +147,9 @@ const char *tls_missing(void);
 int tls_name(const struct settings *settings, const char *text, struct cdt_endp **endp);
 
 /* Makes the configuration of connections if `endp` is TLS, or NULL: a URI, which may become TLS;
- * that of listeners if one of them is. 0, or an exit status after one line of error. */
+ * that of listeners if one of them is. Options that none of them uses are wrong usage. First those of
+ * connections, then, where there are any, those of listeners. 0, or an exit status after one line of
+ * error. */
 int tls_for_connecting(struct session *session, const struct cdt_endp *endp);
 int tls_for_listening(struct session *session, bool any_is_tls);
 

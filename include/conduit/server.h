@@ -34,7 +34,9 @@ struct cdt_server_options {
     unsigned accept_budget;                   /* connections accepted in one turn; default 64 */
     bool reuseport;                           /* SO_REUSEPORT: share the port between processes */
     bool ipv6_only;                           /* an IPv6 wildcard takes no IPv4 */
-    unsigned max_handshakes;                  /* of layers, at once; default 64: cdt_layer_claim */
+    unsigned max_handshakes; /* of layers, at once; default 64. The others wait in line; while any
+                              * do, one that is not over in 2 s gives way with -CDT_EHANDSHAKE:
+                              * sooner, if those before it failed as well (cdt_layer_claim) */
     bool shed; /* without a free descriptor: accept and reset instead of letting clients wait */
     mode_t unix_mode; /* mode of a Unix socket's file; 0: as the umask has it */
     uid_t unix_uid;   /* its owner, if unix_chown */

@@ -8,8 +8,10 @@
  *     cdt_flow_close() was called before: nobody waits for the rest then.
  *   - cdt_flow_close() and cdt_flow_shutdown(CDT_SHUT_WRITE) send close_notify behind what was
  *     written; the peer may go on sending.
- *   - a handshake that fails ends the flow with one of the CDT_ETLS codes, or -CDT_EHANDSHAKE, and
- *     a sentence (cdt_flow_error); the peer is sent an alert.
+ *   - a handshake that fails ends the flow with one of the CDT_ETLS codes and a sentence
+ *     (cdt_flow_error); the peer is sent an alert. -CDT_EHANDSHAKE: it took too long, or longer than
+ *     others could wait (max_handshakes). -ECONNRESET: the stream ended during it, in order or
+ *     not; once the flow is open an end in order is -CDT_ETLSTRUNC.
  * Renegotiation is refused; there is no early data (0-RTT) and no compression.
  *
  * THREE BACKENDS speak TLS: wolfSSL, OpenSSL, none. Which are built in is decided at build time.
@@ -61,7 +63,9 @@ enum cdt_tls_version { CDT_TLS_1_2 = 0x0303, CDT_TLS_1_3 = 0x0304 };
 
 enum cdt_tls_verify {
     CDT_TLS_VERIFY_DEFAULT, /* REQUIRE for clients, NONE for servers */
-    CDT_TLS_VERIFY_NONE,    /* a server asks for no certificate; a client takes any */
+    CDT_TLS_VERIFY_NONE,    /* a server asks for no certificate; a client takes any whose key its
+                             * backend can use: wolfSSL as it is built here computes with RSA keys
+                             * of 2048, 3072 and 4096 bits only */
     CDT_TLS_VERIFY_ASK,     /* servers: a client may show none; one that it shows must be good */
     CDT_TLS_VERIFY_REQUIRE
 };
@@ -103,8 +107,9 @@ struct cdt_tls_options {
     const char *ciphers; /* suites by their IANA or OpenSSL names, best first, separated by : or , ;
                           * NULL: all with AEAD and forward secrecy. A list without suites for a
                           * version switches that version off */
-    const char *alpn;    /* "h2,http/1.1", best first; a server's order counts. NULL: none. A client
-                          * that offers only others is refused (RFC 7301 section 3.2) */
+    const char *alpn;    /* "h2,http/1.1", best first; a server's order counts. NULL: none. At most
+                          * 8190 bytes. A client that offers only others is refused (RFC 7301
+                          * section 3.2) */
 
     /* Ours. Servers need one at least, and show the first whose names (RFC 9525) fit the SNI, an
      * exact one before a wildcard; else the first of all. Of clients only the first is used. */
@@ -134,17 +139,25 @@ struct cdt_tls_options {
     void *verify_arg;
 
     /* Resumption. Servers: tickets, without state; never where clients are asked for certificates.
-     * Clients: the last ticket of each of 64 verified names. */
+     * Clients: the last ticket of each of 64 verified names. A client of wolfSSL that resumes TLS 1.2
+     * offers that only, and TLS 1.3 again as soon as the ticket is refused or has run out. */
     enum cdt_switch resumption; /* default on */
     const uint8_t *ticket_key;  /* 32 secret bytes from which tickets' keys are made, to be
-                                      * shared by processes; NULL: random ones */
+                                 * shared by processes; NULL: random ones. Servers with the same
+                                 * one take each other's tickets if their backend, min_version and
+                                 * ticket_rotation are the same, whatever their identities and alpn
+                                 * are. So whoever has it can stand for all of them */
     uint64_t ticket_rotation;   /* ns until the next key; default an hour. Tickets are good for
-                                      * one to two of these */
+                                 * one to two of these */
 
     void *native; /* your own WOLFSSL_CTX (only with the system's wolfSSL) or SSL_CTX of `backend`,
                    * which then must be given; a reference is taken. It brings versions, ciphers,
                    * identities, anchors, verification mode, CRLs and tickets: those of these options
-                   * must not be set. ALPN, SNI, names, pins and verify_peer are still ours */
+                   * must not be set. ALPN, SNI, names, pins and verify_peer are still ours. A
+                   * WOLFSSL_CTX stays as it is. An SSL_CTX gets two callbacks, which leave your own
+                   * connections alone: with `alpn` (without, what the SSL_CTX says counts), a
+                   * server's that chooses the protocol, in place of yours; with SSLKEYLOGFILE,
+                   * unless you have one, that for secrets */
 };
 
 /* Reads all files and makes a configuration. -EINVAL; -ENOMEM; -EPROTONOSUPPORT: the backend is not
@@ -154,7 +167,8 @@ CDT_API int cdt_tls_config_new(struct cdt_reactor *reactor, const struct cdt_tls
                                struct cdt_tls_config **config, struct cdt_text_error *error);
 
 /* Reads all files again; new connections use what they say. If anything is wrong with them all stays
- * as it was. Connections are not touched; sessions kept so far are forgotten. Errors as above. */
+ * as it was. Connections are not touched. Sessions that a client has kept are forgotten; tickets that
+ * a server has given stay good. Errors as above. */
 CDT_API int cdt_tls_config_reload(struct cdt_tls_config *config, struct cdt_text_error *error);
 
 /* Lets go of it. NULL is allowed. 0. */

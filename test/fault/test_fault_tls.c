@@ -1,6 +1,6 @@
 /* Single faults while a client and a server of the library shake hands over TLS, echo, and close in
  * order; then once more, by the ticket of the first time. With each backend (a shared libcrypto's own
- * memory does not fail). */
+ * memory does not fail), and with TLS in TLS. */
 #include "test/fault/fault.h"
 
 #include <conduit/conduit.h>
@@ -10,6 +10,7 @@
 enum { TOTAL = 40 * 1000, ROUNDS = 2 };
 
 static enum cdt_tls_backend backend;
+static bool nested;
 
 static struct {
     struct cdt_reactor *reactor;
@@ -38,10 +39,19 @@ static void echo_read(struct cdt_flow *flow, const void *data, size_t length)
 
 static const struct cdt_handler echo = {.size = sizeof echo, .on_read = echo_read};
 
+/* TLS, and another one inside of it. */
+static int begin_tls(struct cdt_flow *flow, struct cdt_tls_config *config, const char *name)
+{
+    int status = cdt_tls_start(flow, config, name);
+    if (status == 0 && nested)
+        status = cdt_tls_start(flow, config, name);
+    return status;
+}
+
 static int on_accept(struct cdt_server *server, struct cdt_flow *flow)
 {
     (void)server;
-    return cdt_tls_start(flow, world.server, NULL);
+    return begin_tls(flow, world.server, NULL);
 }
 
 static void on_listen(struct cdt_server *server, int status, const char *text)
@@ -115,7 +125,7 @@ static int dial(void)
     went_wrong(status);
     if (status)
         return status;
-    status = cdt_tls_start(flow, world.client, "conduit.test");
+    status = begin_tls(flow, world.client, "conduit.test");
     went_wrong(status);
     if (status)
         cdt_flow_abort(flow, status, NULL);
@@ -195,9 +205,10 @@ static void run_backend(enum cdt_tls_backend which, unsigned least)
         print_message("%s is not built in\n", cdt_tls_backend_name(backend));
         skip();
     }
-    inject(cdt_tls_backend_name(backend), tls_echo, least);
+    inject(nested ? "TLS in TLS" : cdt_tls_backend_name(backend), tls_echo, least);
     assert_int_equal(world.good, ROUNDS); /* of the last run, without a fault */
-    assert_int_equal(world.resumed, ROUNDS - 1);
+    if (!nested)                          /* else the outer one takes the ticket */
+        assert_int_equal(world.resumed, ROUNDS - 1);
 }
 
 static void over_wolfssl(void **state)
@@ -212,11 +223,21 @@ static void over_openssl(void **state)
     run_backend(CDT_TLS_OPENSSL, 200);
 }
 
+/* Of one backend: what is new is the layers' doing. */
+static void over_tls(void **state)
+{
+    (void)state;
+    nested = true;
+    run_backend(cdt_tls_built_in(CDT_TLS_WOLFSSL) ? CDT_TLS_WOLFSSL : CDT_TLS_OPENSSL, 300);
+    nested = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(over_wolfssl),
         cmocka_unit_test(over_openssl),
+        cmocka_unit_test(over_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,8 +88,11 @@ static void test_expiry(void **state)
     assert_int_equal(ask(world.reactor, world.dns, &asked, "short.test", DNS_A), 0);
     assert_int_equal(asked.ttl, 1);
     stop_server(&world);
-    assert_int_equal(ask(world.reactor, world.dns, &asked, "short.test", DNS_A), 0);
-    assert_in_range(asked.ttl, 0, 1);
+    const int kept = ask(world.reactor, world.dns, &asked, "short.test", DNS_A);
+    if (test_now() - start < CDT_SECOND) { /* else the machine was too slow to see it */
+        assert_int_equal(kept, 0);
+        assert_in_range(asked.ttl, 0, 1);
+    }
     while (test_now() - start < 1500 * CDT_MS)
         cdt_reactor_step(world.reactor, 100 * CDT_MS);
     assert_int_equal(look(&world, "short.test", DNS_A), -CDT_EDNSTIMEOUT);

@@ -30,6 +30,7 @@ struct end {
     struct tls_connection connection;
     struct end *other;
     struct tls_io io;
+    struct tls_spare spare;
     uint8_t out[20000];
     size_t out_size;  /* of these, that the engine may fill; 0: all */
     struct stream in; /* from the other end */
@@ -92,6 +93,7 @@ static inline struct tls_io *end_begin(struct end *end, bool reads)
         .out = end->out,
         .out_size = end->out_size ? end->out_size : sizeof end->out,
         .flush = end_flush,
+        .spare = &end->spare,
     };
     if (!end->in.bytes)
         end->io.in = NULL;
@@ -134,14 +136,33 @@ static inline bool end_accept(struct end *end)
     return end->connection.engine != NULL;
 }
 
+/* Whether nothing need be said to the other end: it has told us; or it does not speak TLS, in
+ * OpenSSL's eyes; or we cannot: a packaged wolfSSL seals no alert of ours in TLS 1.2. */
+static inline bool may_be_silent(const struct end *end)
+{
+    const struct tls_connection *connection = &end->connection;
+    if (end->failed == -CDT_ETLSALERT)
+        return true;
+    if (connection->backend == tls_backend(CDT_TLS_OPENSSL))
+        return connection->why && strstr(connection->why, "does not speak TLS");
+#ifdef CDT_WOLFSSL_BUILT
+    return false;
+#else
+    return true;
+#endif
+}
+
 static inline bool end_handshake(struct end *end)
 {
     struct tls_io *io = end_begin(end, true);
     const size_t shown = io->in_length;
+    const uint64_t before = end->other->in.passed;
     const int status = end->connection.backend->handshake(end->connection.engine, io);
     const bool progress = end_finish(end, shown, status);
-    if (status && status != -EAGAIN)
+    if (status && status != -EAGAIN) {
         end_fail(end, status);
+        assert_true(end->other->in.passed > before || may_be_silent(end));
+    }
     end->open = status == 0;
     if (end->open)
         end->connection.backend->facts(end->connection.engine, &end->facts);
@@ -260,6 +281,8 @@ static inline void talk_begin(struct talk *talk, struct cdt_tls_config *client,
 static inline void end_end(struct end *end)
 {
     tls_connection_fini(&end->connection);
+    mem_free(end->spare.small);
+    mem_free(end->spare.full);
     free(end->in.bytes);
     free(end->data);
 }
@@ -300,6 +323,38 @@ static inline void talk_pass(struct talk *talk, struct end *from, size_t length)
     assert_memory_equal(from->other->data, data, length);
     end_forget(from->other);
     free(data);
+}
+
+/* ---- what a library cannot ------------------------------------------------------------------- */
+
+/* The only tests that are left out for one build of a backend. (Those of scripts: peers.py.) */
+static const struct limit {
+    enum cdt_tls_backend backend;
+    bool packaged; /* of wolfSSL: not the one that is built for us */
+    const char *what, *why;
+} limits[] = {
+    {CDT_TLS_WOLFSSL, true, "with a session of TLS 1.3 to servers without it",
+     "a client of wolfSSL 5.5 stays with the rules of TLS 1.3 then; ours is patched"},
+};
+
+/* Whether a backend cannot do this; if so it is told, and the test is to be skipped. */
+static inline bool cannot(enum cdt_tls_backend backend, const char *what)
+{
+#ifdef CDT_WOLFSSL_BUILT
+    const bool packaged = false;
+#else
+    const bool packaged = true;
+#endif
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const struct limit *limit = &limits[i];
+        if (limit->backend != backend || (limit->packaged && !packaged) ||
+            strcmp(limit->what, what) != 0)
+            continue;
+        print_message("%s%s cannot go on %s: %s\n", packaged ? "packaged " : "",
+                      cdt_tls_backend_name(backend), what, limit->why);
+        return true;
+    }
+    return false;
 }
 
 /* ---- tests for each pair --------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * revocation lists where a chain could pass for good that is not (RFC 5280 section 6.1). */
 #include "test/tls/scene.h"
 
-#ifdef CDT_HAVE_OPENSSL
+#ifdef CDT_TEST_LIBCRYPTO
 
 #define EXAMPLE "DNS:example.test"
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -73,7 +74,7 @@ static void any_name_of_a_suite_gives_it(void **state)
         for (size_t j = 0; j < 3; j++) {
             const char *openssl = suites[i].names[1], *wolfssl = suites[i].names[2];
             char other[64], *c = other;
-            strcpy(other, suites[i].names[j]);
+            snprintf(other, sizeof other, "%s", suites[i].names[j]);
             for (; *c; c++)
                 *c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
             expect_lists(suites[i].names[j], CDT_TLS_OPENSSL, is_13 ? openssl : "",
@@ -146,8 +147,8 @@ static int context_new(const struct tls_spec *spec, const struct tls_own *own,
     (void)own;
     (void)error;
     seen = *spec;
-    strcpy(seen13, spec->ciphers13);
-    strcpy(seen12, spec->ciphers12);
+    snprintf(seen13, sizeof seen13, "%s", spec->ciphers13);
+    snprintf(seen12, sizeof seen12, "%s", spec->ciphers12);
     made++;
     *context = (struct tls_context *)&made;
     return 0;

@@ -4,8 +4,10 @@
 #include "tls/config.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+/* NOLINTBEGIN(bugprone-macro-parentheses): it declares `b` */
 #define each_backend(b) \
     (enum cdt_tls_backend b = CDT_TLS_WOLFSSL; b < CDT_TLS_NONE; b++) if (cdt_tls_built_in(b))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static struct cdt_reactor *reactor;
 

@@ -1,50 +1,10 @@
 /* Configurations without memory: the n-th allocation fails, alone or with all that follow, for
  * every n. The answer is -ENOMEM with a sentence, and nothing is left behind; a configuration that
- * is read again stays as it was. With every backend that is built in. The wolfSSL that is built
- * here asks for its memory too, and does not always say that it was memory that it lacked: then
- * any code will do. */
-#include <conduit/memory.h>
-
+ * is read again stays as it was. With every backend that is built in; the wolfSSL that is built
+ * here asks for its memory too. */
 #include "test/tls/keys.h"
+#include "test/tls/starve.h"
 #include "tls/config.h"
-
-static long until_failure = -1; /* allocations that still succeed; below 0: all do */
-static bool alone;              /* only one fails */
-static long failures, blocks;
-
-static bool fails(void)
-{
-    if (until_failure < 0)
-        return false;
-    if (until_failure > 0) {
-        until_failure--;
-        return false;
-    }
-    if (alone)
-        until_failure = -1;
-    failures++;
-    return true;
-}
-
-static void *allocate(size_t size)
-{
-    void *memory = fails() ? NULL : malloc(size);
-    blocks += memory != NULL;
-    return memory;
-}
-
-static void *resize(void *memory, size_t size)
-{
-    void *moved = fails() ? NULL : realloc(memory, size);
-    blocks += moved && !memory;
-    return moved;
-}
-
-static void release(void *memory)
-{
-    blocks -= memory != NULL;
-    free(memory);
-}
 
 static struct cdt_reactor *reactor;
 
@@ -91,15 +51,13 @@ static struct cdt_tls_options everything(enum cdt_tls_backend backend, enum cdt_
     return options;
 }
 
-static void check_answer(enum cdt_tls_backend backend, int status,
-                         const struct cdt_text_error *error)
+/* Nothing that lacked memory is done by halves. */
+static void check_answer(long n, int status, const struct cdt_text_error *error)
 {
-    if (!status)
-        return;
-    assert_true(status < 0);
-    assert_true(*error->text);
-    if (status != -ENOMEM && backend != CDT_TLS_WOLFSSL)
-        fail_msg("%d, not -ENOMEM: %s", status, error->text);
+    if (status != (starve.failures ? -ENOMEM : 0))
+        fail_msg("allocation %ld: %d, after %ld failures: %s", n, status, starve.failures,
+                 error->text);
+    assert_int_equal(strstr(error->text, cdt_strerror(-ENOMEM)) != NULL, starve.failures > 0);
 }
 
 /* Makes one, the n-th allocation fails. Whether it was made with all of its memory. */
@@ -107,34 +65,32 @@ static bool make_without(const struct cdt_tls_options *options, long n)
 {
     struct cdt_text_error error = {0};
     struct cdt_tls_config *config = NULL;
-    const long before = blocks;
-    until_failure = n;
-    failures = 0;
+    const long before = starve.blocks;
+    starve_at(n);
     const int status = cdt_tls_config_new(reactor, options, &config, &error);
-    until_failure = -1;
-    check_answer(options->backend, status, &error);
+    starve.until_failure = -1;
+    check_answer(n, status, &error);
     if (status == 0)
         cdt_tls_config_free(config);
-    if (n >= 0 && blocks != before)
-        fail_msg("allocation %ld: %ld blocks are left (%d)", n, blocks - before, status);
-    return failures == 0;
+    if (n >= 0 && starve.blocks != before)
+        fail_msg("allocation %ld: %ld blocks are left (%d)", n, starve.blocks - before, status);
+    return starve.failures == 0;
 }
 
 static bool reload_without(struct cdt_tls_config *config, long n)
 {
     struct cdt_text_error error = {0};
-    const long before = blocks;
+    const long before = starve.blocks;
     const struct tls_identity *identities = config->set.identities;
-    until_failure = n;
-    failures = 0;
+    starve_at(n);
     const int status = cdt_tls_config_reload(config, &error);
-    until_failure = -1;
-    check_answer(config->backend_id, status, &error);
+    starve.until_failure = -1;
+    check_answer(n, status, &error);
     if (status && config->set.identities != identities)
         fail_msg("allocation %ld: it failed, and changed all the same", n);
-    if (status && blocks != before)
-        fail_msg("allocation %ld: %ld blocks are left (%d)", n, blocks - before, status);
-    return failures == 0;
+    if (status && starve.blocks != before)
+        fail_msg("allocation %ld: %ld blocks are left (%d)", n, starve.blocks - before, status);
+    return starve.failures == 0;
 }
 
 static void for_each_kind(void (*run)(const struct cdt_tls_options *options))
@@ -144,7 +100,7 @@ static void for_each_kind(void (*run)(const struct cdt_tls_options *options))
             const struct cdt_tls_options options = everything(b, (enum cdt_tls_role)role);
             make_without(&options, -1); /* what is made once in a process, or for the reactor */
             for (int i = 0; i < 2; i++) {
-                alone = i == 1;
+                starve.alone = i == 1;
                 run(&options);
             }
         }
@@ -162,14 +118,14 @@ static void make_all(const struct cdt_tls_options *options)
 static void reload_all(const struct cdt_tls_options *options)
 {
     struct cdt_tls_config *config = NULL;
-    const long before = blocks;
+    const long before = starve.blocks;
     long n = 0;
     assert_int_equal(cdt_tls_config_new(reactor, options, &config, NULL), 0);
     while (!reload_without(config, n))
         n++;
     assert_true(n > 10);
     cdt_tls_config_free(config);
-    assert_int_equal(blocks, before);
+    assert_int_equal(starve.blocks, before);
 }
 
 static void making_fails_cleanly(void **state)
@@ -190,7 +146,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(making_fails_cleanly, setup, teardown),
         cmocka_unit_test_setup_teardown(reloading_fails_cleanly, setup, teardown),
     };
-    if (cdt_set_allocator(allocate, resize, release))
+    if (starve_begin())
         return 1;
     return keys_run(tests);
 }

@@ -2,7 +2,7 @@
  * resumption, key updates, both ways to close, big data, and input byte by byte. */
 #include "test/tls/scene.h"
 
-#ifdef CDT_HAVE_OPENSSL
+#ifdef CDT_TEST_LIBCRYPTO
 
 static struct {
     const struct issued *root, *rsa, *p256, *p384, *ed25519, *other_name;
@@ -57,6 +57,32 @@ static void refuses_other_versions(void **state)
     assert_string_equal(end_why(&scene.talk.client),
                         "peer ended TLS with an alert: protocol version");
     scene_end(&scene);
+}
+
+/* Also where the client has only one version to offer. */
+static void says_who_does_not_speak_tls(void **state)
+{
+    static const char *const greetings[] = {
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2p1\r\n",
+        "220 mail.example.test ESMTP ready for a long time\r\n",
+    };
+    for (size_t i = 0; i < 3 * sizeof greetings / sizeof *greetings; i++) {
+        struct scene scene;
+        begin(&scene, state, made.p256);
+        if (i % 3)
+            set_version(&scene, i % 3 == 1 ? CDT_TLS_1_2 : CDT_TLS_1_3);
+        scene_start(&scene);
+        struct end *client = &scene.talk.client;
+        while (end_step(client))
+            ;
+        stream_put(&client->in, (const uint8_t *)greetings[i / 3], strlen(greetings[i / 3]));
+        while (end_step(client))
+            ;
+        assert_int_equal(client->failed, -CDT_ETLS);
+        assert_string_equal(end_why(client), "peer does not speak TLS");
+        scene_end(&scene);
+    }
 }
 
 static void speaks_every_suite(void **state)
@@ -318,30 +344,98 @@ static void resumes_nothing_when_that_is_off(void **state)
     }
 }
 
+/* The client begins anew, with answers in pieces (0: whole). */
+static void talk_in_pieces(struct scene *scene, size_t piece)
+{
+    talk_end(&scene->talk);
+    scene_start(scene);
+    scene->talk.client.piece = piece;
+    talk_open(&scene->talk);
+}
+
+/* The server is another one. */
+static void replace_server(struct scene *scene)
+{
+    cdt_tls_config_free(scene->configs[1]);
+    scene->configs[1] = make_config(scene->reactor, scene->pair->server, scene->server);
+}
+
 /* Another process with the same key takes the tickets, one with another key does not. */
 static void tickets_are_good_where_their_key_is(void **state)
 {
     static const uint8_t keys[2][32] = {{1, 2, 3}, {4, 5, 6}};
     for_versions(version)
     {
-        for (int same = 0; same < 2; same++) {
+        for (size_t piece = 0; piece < 4; piece++) {
             struct scene scene;
             begin(&scene, state, made.p256);
             set_version(&scene, version);
             scene.server.ticket_key = keys[0];
             scene_open(&scene);
-            talk_pass(&scene.talk, &scene.talk.server, 10);
-            talk_end(&scene.talk);
-            cdt_tls_config_free(scene.configs[1]);
-            scene.server.ticket_key = keys[same ? 0 : 1];
-            scene.configs[1] = make_config(scene.reactor, scene.pair->server, scene.server);
-            scene_open(&scene);
-            assert_int_equal(scene.talk.client.facts.resumed, same);
-            assert_int_equal(scene.talk.server.facts.resumed, same);
-            talk_pass(&scene.talk, &scene.talk.client, 10);
+            for (int same = 1; same >= 0; same--) {
+                talk_pass(&scene.talk, &scene.talk.server, 10);
+                scene.server.ticket_key = keys[same ? 0 : 1];
+                replace_server(&scene);
+                talk_in_pieces(&scene, piece);
+                assert_int_equal(scene.talk.client.facts.resumed, same);
+                assert_int_equal(scene.talk.server.facts.resumed, same);
+                talk_pass(&scene.talk, &scene.talk.client, 10);
+            }
+            assert_non_null(scene.talk.client.connection.peer);
             scene_end(&scene);
         }
     }
+}
+
+/* After a refusal, too, there is a session: at the latest from the connection behind. */
+static void resumes_again_behind_a_refused_ticket(void **state)
+{
+    for_versions(version)
+    {
+        struct scene scene;
+        begin(&scene, state, made.p256);
+        set_version(&scene, version);
+        scene_open(&scene);
+        talk_pass(&scene.talk, &scene.talk.server, 10);
+        replace_server(&scene);
+        talk_again(&scene);
+        assert_false(scene.talk.client.facts.resumed);
+        talk_again(&scene);
+        talk_again(&scene);
+        assert_true(scene.talk.client.facts.resumed);
+        scene_end(&scene);
+    }
+}
+
+/* The server has only the suites `before`, then, as another one, only those `after`; NULL: all. */
+static void change_versions(void **state, const char *before, const char *after)
+{
+    struct scene scene;
+    begin(&scene, state, made.p256);
+    scene.server.ciphers = before;
+    scene_open(&scene);
+    assert_int_equal(scene.talk.client.facts.version, before ? CDT_TLS_1_2 : CDT_TLS_1_3);
+    talk_pass(&scene.talk, &scene.talk.server, 10);
+    scene.server.ciphers = after;
+    replace_server(&scene);
+    talk_again(&scene);
+    assert_false(scene.talk.client.facts.resumed);
+    talk_again(&scene);
+    talk_again(&scene);
+    assert_int_equal(scene.talk.client.facts.version, after ? CDT_TLS_1_2 : CDT_TLS_1_3);
+    scene_end(&scene);
+}
+
+static void finds_out_that_a_server_has_learnt_tls_1_3(void **state)
+{
+    change_versions(state, suites12, NULL);
+}
+
+static void finds_out_that_a_server_has_lost_tls_1_3(void **state)
+{
+    if (cannot(((struct pair *)*state)->client, "with a session of TLS 1.3 to servers without it"))
+        skip();
+    change_versions(state, NULL, suites12);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -583,6 +677,10 @@ static const struct pair_test tests[] = {
     {"resumes_what_was_cut_off", resumes_what_was_cut_off},
     {"resumes_nothing_when_that_is_off", resumes_nothing_when_that_is_off},
     {"tickets_are_good_where_their_key_is", tickets_are_good_where_their_key_is},
+    {"resumes_again_behind_a_refused_ticket", resumes_again_behind_a_refused_ticket},
+    {"finds_out_that_a_server_has_learnt_tls_1_3", finds_out_that_a_server_has_learnt_tls_1_3},
+    {"finds_out_that_a_server_has_lost_tls_1_3", finds_out_that_a_server_has_lost_tls_1_3},
+    {"says_who_does_not_speak_tls", says_who_does_not_speak_tls},
     {"updates_keys", updates_keys},
     {"updates_no_keys_in_tls_1_2", updates_no_keys_in_tls_1_2},
     {"closes_by_halves", closes_by_halves},

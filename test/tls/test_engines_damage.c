@@ -4,7 +4,7 @@
 #include "test/support/serve.h"
 #include "test/tls/scene.h"
 
-#ifdef CDT_HAVE_OPENSSL
+#ifdef CDT_TEST_LIBCRYPTO
 
 static struct {
     const struct issued *root, *leaf;
@@ -87,6 +87,78 @@ static void takes_handshakes_cut_anywhere(void **state)
         }
         scene_start(&scene);
         scene_end(&scene);
+    }
+}
+
+/* The client offers a ticket, to a server that takes it or to one that does not: returns when the
+ * first answer is on its way. */
+static void offer_ticket(struct scene *scene, bool taken)
+{
+    static const uint8_t keys[2][32] = {{1}, {2}};
+    struct talk *talk = &scene->talk;
+    scene->server.ticket_key = keys[0];
+    scene_open(scene);
+    talk_pass(talk, &talk->server, 10);
+    talk_end(talk);
+    cdt_tls_config_free(scene->configs[1]);
+    scene->server.ticket_key = keys[taken ? 0 : 1];
+    scene->configs[1] = make_config(scene->reactor, scene->pair->server, scene->server);
+    scene_start(scene);
+    end_step(&talk->client);
+    while (end_step(&talk->server))
+        ;
+    assert_in_range(stream_left(&talk->client.in), 100, 20000);
+}
+
+static void takes_answers_to_tickets_cut_anywhere(void **state)
+{
+    srandom(test_seed());
+    for_versions(version)
+    {
+        for (int i = 0; i < (test_slow() ? 10 : 50); i++) {
+            const size_t at = 1 + (size_t)random() % 250;
+            const bool taken = i % 2;
+            struct scene scene;
+            struct end *client = &scene.talk.client;
+            begin(&scene, state, version);
+            offer_ticket(&scene, taken);
+            const size_t left = stream_left(&client->in), shown = at < left ? at : left;
+            client->in.length -= left - shown;
+            while (end_step(client))
+                ;
+            assert_int_equal(client->failed, 0);
+            client->in.length += left - shown;
+            talk_open(&scene.talk);
+            assert_int_equal(client->facts.resumed, taken);
+            talk_pass(&scene.talk, &scene.talk.server, 10);
+            talk_pass(&scene.talk, &scene.talk.client, 10);
+            scene_end(&scene);
+        }
+    }
+}
+
+/* Behind some bytes of the answer comes rubbish. */
+static void survives_answers_to_tickets_that_go_astray(void **state)
+{
+    srandom(test_seed());
+    for_versions(version)
+    {
+        for (int i = 0; i < (test_slow() ? 10 : 50); i++) {
+            uint8_t rubbish[600];
+            struct scene scene;
+            struct end *client = &scene.talk.client;
+            begin(&scene, state, version);
+            offer_ticket(&scene, i % 2);
+            for (size_t r = 0; r < sizeof rubbish; r++)
+                rubbish[r] = (uint8_t)(random() % (r % 3 ? 256 : 24));
+            client->in.length =
+                client->in.from + (size_t)random() % (stream_left(&client->in) < 150 ? 100 : 150);
+            stream_put(&client->in, rubbish, sizeof rubbish);
+            talk_run(&scene.talk);
+            assert_false(client->open);
+            assert_int_equal(client->length, 0);
+            scene_end(&scene);
+        }
     }
 }
 
@@ -237,6 +309,8 @@ static void survives_handshakes_that_go_astray(void **state)
 static const struct pair_test tests[] = {
     {"takes_records_cut_anywhere", takes_records_cut_anywhere},
     {"takes_handshakes_cut_anywhere", takes_handshakes_cut_anywhere},
+    {"takes_answers_to_tickets_cut_anywhere", takes_answers_to_tickets_cut_anywhere},
+    {"survives_answers_to_tickets_that_go_astray", survives_answers_to_tickets_that_go_astray},
     {"notices_damage", notices_damage},
     {"notices_all_damage_of_data", notices_all_damage_of_data},
     {"survives_handshakes_that_go_astray", survives_handshakes_that_go_astray},

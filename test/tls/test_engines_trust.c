@@ -2,15 +2,26 @@
  * pins, revocation, the application's last word, and certificates of clients. */
 #include "test/tls/scene.h"
 
-#ifdef CDT_HAVE_OPENSSL
+#ifdef CDT_TEST_LIBCRYPTO
 
 #define EXAMPLE "DNS:example.test"
 
+enum { KINDS = 4 };
+static const char *const kinds[KINDS] = {"P-256", "P-384", "RSA-2048", "ED25519"};
+
 static struct {
+    const struct issued *mine[KINDS], *others[KINDS];
     const struct issued *root, *stranger, *middle, *leaf, *below, *expired, *future, *self, *weak,
         *weak_ec, *other_name, *for_clients, *client, *strange_client, *old_client;
     const char *crl, *empty_crl, *old_crl, *middle_crl;
 } made;
+
+static const struct issued *issue(const char *name, const struct issued *issuer, const char *kind,
+                                  const char *san, int from, int to)
+{
+    return authority_issue(&(struct request){
+        .name = name, .issuer = issuer, .kind = kind, .san = san, .from = from, .to = to});
+}
 
 static void begin(struct scene *scene, void **state, const struct issued *identity)
 {
@@ -427,9 +438,12 @@ static void applications_judge_clients(void **state)
 
 /* ---- our own --------------------------------------------------------------------------------- */
 
+static int asked; /* calls of give_password() */
+
 static int give_password(void *arg, const char *key_file, char *password, size_t size)
 {
     const char *text = arg;
+    asked++;
     assert_null(key_file);
     if (!text)
         return -ENOENT;
@@ -445,7 +459,34 @@ static void opens_locked_keys(void **state)
     scene.identities[0].key = authority_locked_key(made.leaf, "open");
     scene.server.password = give_password;
     scene.server.password_arg = (void *)(uintptr_t) "open";
+    asked = 0;
     accepted(&scene);
+    assert_int_equal(asked, 1);
+}
+
+/* A key of the certificate's kind and size that is not its own, plain and behind a password. */
+static void refuses_the_key_of_another(void **state)
+{
+    for (size_t i = 0; i < 2 * KINDS; i++) {
+        const struct issued *mine = made.mine[i / 2], *other = made.others[i / 2];
+        struct scene scene;
+        struct cdt_tls_config *config;
+        struct cdt_text_error error = {0};
+        begin(&scene, state, mine);
+        scene.server.size = sizeof scene.server;
+        scene.server.backend = scene.pair->server;
+        scene.server.password = give_password;
+        scene.server.password_arg = (void *)(uintptr_t) "open";
+        if (i % 2)
+            scene.identities[0].key = authority_locked_key(mine, "open");
+        assert_int_equal(cdt_tls_config_new(scene.reactor, &scene.server, &config, &error), 0);
+        cdt_tls_config_free(config);
+        scene.identities[0].key = i % 2 ? authority_locked_key(other, "open") : other->key_pem;
+        if (cdt_tls_config_new(scene.reactor, &scene.server, &config, &error) != -CDT_ETLSKEY)
+            fail_msg("%s: another's key is not refused", kinds[i / 2]);
+        assert_non_null(strstr(error.text, "the key is not that of the certificate"));
+        cdt_reactor_free(scene.reactor);
+    }
 }
 
 /* One error, with words, for each thing that cannot be. */
@@ -510,15 +551,9 @@ static const struct pair_test tests[] = {
     {"bad_clients_are_refused", bad_clients_are_refused},
     {"applications_judge_clients", applications_judge_clients},
     {"opens_locked_keys", opens_locked_keys},
+    {"refuses_the_key_of_another", refuses_the_key_of_another},
     {"says_what_is_wrong_with_our_own", says_what_is_wrong_with_our_own},
 };
-
-static const struct issued *issue(const char *name, const struct issued *issuer, const char *kind,
-                                  const char *san, int from, int to)
-{
-    return authority_issue(&(struct request){
-        .name = name, .issuer = issuer, .kind = kind, .san = san, .from = from, .to = to});
-}
 
 int main(void)
 {
@@ -540,6 +575,10 @@ int main(void)
         &(struct request){.name = "client", .usage = "clientAuth", .issuer = made.root});
     made.strange_client = issue("client", made.stranger, NULL, NULL, 0, 0);
     made.old_client = issue("client", made.root, NULL, NULL, -9, -2);
+    for (size_t i = 0; i < KINDS; i++) {
+        made.mine[i] = issue("mine", made.root, kinds[i], EXAMPLE, 0, 0);
+        made.others[i] = issue("others", made.root, kinds[i], EXAMPLE, 0, 0);
+    }
     made.crl = authority_crl(made.root, made.leaf, 7);
     made.empty_crl = authority_crl(made.root, NULL, 7);
     made.old_crl = authority_crl(made.root, NULL, -1);

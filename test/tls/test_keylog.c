@@ -1,19 +1,12 @@
 /* Secrets for $SSLKEYLOGFILE: its lines, its file, and what is in its place. The environment is
  * read once, so each test is a child. */
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "test/support/serve.h"
+#include "test/tls/child.h"
 #include "tls/config.h"
-
-/* In a child: cmocka's checks would jump into the parent's test. */
-#define check(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            return 1;                                               \
-        }                                                           \
-    } while (0)
 
 static char folder[64], path[96];
 static const uint8_t client[32] = {0x01, 0xab, [31] = 0xff};
@@ -39,17 +32,6 @@ static int remove_folder(void **state)
     unsetenv("SSLKEYLOGFILE");
     test_folder_remove(folder);
     return 0;
-}
-
-static char logged[256];
-static int lines;
-
-static void log_line(void *user, enum cdt_log_level level, const char *text)
-{
-    (void)user;
-    (void)level;
-    snprintf(logged, sizeof logged, "%s", text);
-    lines++;
 }
 
 /* Whether secrets are wanted; asked twice, and logged. */
@@ -149,6 +131,38 @@ static int a_full_device_disturbs_nobody(void)
     return 0;
 }
 
+static int limit_file(rlim_t size)
+{
+    struct rlimit limit;
+    check(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = size;
+    check(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    return 0;
+}
+
+/* The file is full in the middle of a line, for some time. */
+static int a_line_that_was_cut_stands_alone(void)
+{
+    enum { FIRST = 13 + 1 + 64 + 1 + 96 + 1, PART = 30 };
+    bool wanted;
+    signal(SIGXFSZ, SIG_IGN);
+    check(ask(&wanted) == 0 && wanted);
+    check(limit_file(FIRST + PART) == 0);
+    tls_log_secret("CLIENT_RANDOM", client, secret, 48);
+    for (int i = 0; i < 3; i++) /* the first is cut, the others have no room at all */
+        tls_log_secret("CLIENT_RANDOM", client, secret, 48);
+    check(limit_file(FIRST + PART + 1 + 20) == 0);
+    tls_log_secret("SERVER_TRAFFIC_SECRET_0", client, secret, 1);
+    check(limit_file(10000) == 0);
+    tls_log_secret("L", client, secret, 1);
+    tls_log_secret("M", client, secret, 1);
+    return has("CLIENT_RANDOM " CLIENT_HEX " " SECRET_HEX "\n"
+               "CLIENT_RANDOM 01ab000000000000\n"
+               "SERVER_TRAFFIC_SECRE\n"
+               "L " CLIENT_HEX " de\n"
+               "M " CLIENT_HEX " de\n");
+}
+
 #define child_test(body)                  \
     static void test_##body(void **state) \
     {                                     \
@@ -157,7 +171,7 @@ static int a_full_device_disturbs_nobody(void)
     }
 child_test(lines_are_appended) child_test(it_is_opened_once) child_test(what_is_there_stays)
     child_test(nobody_asks) child_test(it_cannot_be_opened) child_test(a_pipe_is_refused)
-        child_test(a_full_device_disturbs_nobody)
+        child_test(a_full_device_disturbs_nobody) child_test(a_line_that_was_cut_stands_alone)
 
 #define folder_test(test) cmocka_unit_test_setup_teardown(test_##test, make_folder, remove_folder)
 
@@ -171,6 +185,7 @@ child_test(lines_are_appended) child_test(it_is_opened_once) child_test(what_is_
         folder_test(it_cannot_be_opened),
         folder_test(a_pipe_is_refused),
         folder_test(a_full_device_disturbs_nobody),
+        folder_test(a_line_that_was_cut_stands_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

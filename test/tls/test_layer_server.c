@@ -1,53 +1,6 @@
 /* Handshakes of a server: their timeout, their limit, who takes a place and who loses it; failures that
  * reach on_error with code and sentence; counters. Every backend, TLS 1.3 and 1.2. */
-#include "test/tls/tls.h"
-
-static struct cdt_tls_config *server_config;
-
-static int accept_tls(struct serve *serve, struct cdt_flow *flow)
-{
-    (void)serve;
-    return cdt_tls_start(flow, server_config, NULL);
-}
-
-/* A server with TLS, and how its handshakes are bounded. */
-static void begin(struct ends *ends, const struct way *way, struct serve *serve,
-                  unsigned max_handshakes, uint64_t timeout)
-{
-    const struct cdt_flow_options flow = {.size = sizeof flow, .handshake_timeout = timeout};
-    ends_begin(ends, way, NULL, NULL);
-    server_config = ends->config[SERVER];
-    *serve = (struct serve){.on_accept = accept_tls};
-    struct cdt_server_options options = serve_options(serve);
-    options.flow = &flow;
-    options.max_handshakes = max_handshakes;
-    serve_tcp(ends->reactor, serve, &options);
-}
-
-static void end(struct ends *ends, struct serve *serve)
-{
-    serve_stop(ends->reactor, serve);
-    ends_free(ends);
-}
-
-/* A client that connects by TCP and begins TLS. */
-static void dial(struct ends *ends, const struct serve *serve, struct probe *probe)
-{
-    struct cdt_flow *flow;
-    assert_int_equal(cdt_tcp_connect(ends->reactor, &serve->address, NULL, &probe_handler, &flow),
-                     0);
-    probe_attach(flow, probe);
-    assert_int_equal(cdt_tls_start(flow, ends->config[CLIENT], NAME), 0);
-}
-
-static void hang_up(struct ends *ends, struct probe *probe)
-{
-    if (probe->flow) {
-        cdt_flow_abort(probe->flow, 0, NULL);
-        until(ends->reactor, probe->closed);
-    }
-    probe_free(probe);
-}
+#include "test/tls/host.h"
 
 /* A real ClientHello, to be sent by hand; at most `size` bytes. */
 static size_t hello_of(const struct way *way, uint8_t *hello, size_t size)
@@ -78,7 +31,7 @@ static void test_timeout(void **state)
         for (size_t i = 0; i < 4; i++) {
             struct ends ends;
             struct serve serve;
-            begin(&ends, &way, &serve, 0, 60 * CDT_MS);
+            host_begin(&ends, &way, &serve, (struct host_limits){.timeout = 60 * CDT_MS});
             const uint64_t before = test_now();
             int fd = client_connect(&serve.address);
             until(ends.reactor, serve.accepted);
@@ -92,7 +45,7 @@ static void test_timeout(void **state)
             assert_int_equal(serve.opened + serve.closed, 0);
             assert_int_equal(serve_counters(&serve).handshakes, 0);
             close(fd);
-            end(&ends, &serve);
+            host_end(&ends, &serve);
         }
     }
 }
@@ -126,9 +79,9 @@ static void test_limit(void **state)
         struct probe client[MANY] = {{0}};
         struct ends ends;
         struct serve serve;
-        begin(&ends, &way, &serve, 2, 0);
+        host_begin(&ends, &way, &serve, (struct host_limits){.max_handshakes = 2});
         for (int i = 0; i < MANY; i++)
-            dial(&ends, &serve, &client[i]);
+            host_dial(&ends, &serve, &client[i]);
         const uint64_t deadline = test_deadline();
         for (int open = 0; open < MANY;) {
             open = 0;
@@ -144,8 +97,8 @@ static void test_limit(void **state)
         assert_true(serve_counters(&serve).handshakes_waited > 0);
         assert_int_equal(serve.errors, 0);
         for (int i = 0; i < MANY; i++)
-            hang_up(&ends, &client[i]);
-        end(&ends, &serve);
+            host_hang_up(&ends, &client[i]);
+        host_end(&ends, &serve);
     }
 }
 
@@ -160,7 +113,7 @@ static void test_silent_take_no_place(void **state)
         struct ends ends;
         struct serve serve;
         int fds[MANY];
-        begin(&ends, &way, &serve, 2, 0);
+        host_begin(&ends, &way, &serve, (struct host_limits){.max_handshakes = 2});
         for (int i = 0; i < MANY; i++)
             fds[i] = client_connect(&serve.address);
         until(ends.reactor, serve.accepted == MANY);
@@ -169,15 +122,15 @@ static void test_silent_take_no_place(void **state)
         settle(ends.reactor);
         assert_int_equal(serve_counters(&serve).handshakes, 0);
         const uint64_t before = test_now();
-        dial(&ends, &serve, &client);
+        host_dial(&ends, &serve, &client);
         until(ends.reactor, client.opened || client.closed);
         assert_string_equal(client.error, "");
         assert_true(test_now() - before < 2 * CDT_SECOND ||
                     test_slow()); /* nobody had to give way */
         for (int i = 0; i < MANY; i++)
             close(fds[i]);
-        hang_up(&ends, &client);
-        end(&ends, &serve);
+        host_hang_up(&ends, &client);
+        host_end(&ends, &serve);
     }
 }
 
@@ -194,7 +147,8 @@ static void test_stalled_give_way(void **state)
         struct ends ends;
         struct serve serve;
         int fds[2];
-        begin(&ends, &way, &serve, 2, 60 * CDT_SECOND);
+        host_begin(&ends, &way, &serve,
+                   (struct host_limits){.max_handshakes = 2, .timeout = 60 * CDT_SECOND});
         for (int i = 0; i < 2; i++) {
             fds[i] = client_connect(&serve.address);
             until(ends.reactor, serve.accepted == i + 1);
@@ -202,7 +156,7 @@ static void test_stalled_give_way(void **state)
         }
         until(ends.reactor, serve_counters(&serve).handshakes == 2);
         const uint64_t before = test_now();
-        dial(&ends, &serve, &client);
+        host_dial(&ends, &serve, &client);
         until(ends.reactor, client.opened || client.closed);
         assert_string_equal(client.error, "");
         assert_true(test_now() - before >= 1 * CDT_SECOND);
@@ -210,8 +164,8 @@ static void test_stalled_give_way(void **state)
         assert_int_equal(serve.error_status, -CDT_EHANDSHAKE);
         close(fds[0]);
         close(fds[1]);
-        hang_up(&ends, &client);
-        end(&ends, &serve);
+        host_hang_up(&ends, &client);
+        host_end(&ends, &serve);
     }
 }
 
@@ -225,7 +179,8 @@ static void test_stalled_alone(void **state)
     const size_t length = hello_of(&way, hello, sizeof hello);
     struct ends ends;
     struct serve serve;
-    begin(&ends, &way, &serve, 2, 60 * CDT_SECOND);
+    host_begin(&ends, &way, &serve,
+               (struct host_limits){.max_handshakes = 2, .timeout = 60 * CDT_SECOND});
     int fd = client_connect(&serve.address);
     until(ends.reactor, serve.accepted);
     test_send(fd, hello, length);
@@ -236,7 +191,7 @@ static void test_stalled_alone(void **state)
     assert_int_equal(serve_counters(&serve).handshakes, 1);
     close(fd);
     until(ends.reactor, serve.errors == 1);
-    end(&ends, &serve);
+    host_end(&ends, &serve);
 }
 
 /* Clients that wait for a place and go away leave the line; a stop ends those that wait. */
@@ -250,7 +205,7 @@ static void test_leave_the_line(void **state)
         struct ends ends;
         struct serve serve;
         int fds[6];
-        begin(&ends, &way, &serve, 1, 0);
+        host_begin(&ends, &way, &serve, (struct host_limits){.max_handshakes = 1});
         for (int i = 0; i < 6; i++) {
             fds[i] = client_connect(&serve.address);
             until(ends.reactor, serve.accepted == i + 1);
@@ -266,15 +221,15 @@ static void test_leave_the_line(void **state)
         client_reset(fds[5]);
         until(ends.reactor, serve.errors == 6);
         assert_int_equal(serve_counters(&serve).handshakes, 0);
-        dial(&ends, &serve, &client);
+        host_dial(&ends, &serve, &client);
         until(ends.reactor, client.opened || client.closed);
         assert_string_equal(client.error, "");
         int last = client_connect(&serve.address);
         until(ends.reactor, serve.accepted == 8);
         test_send(last, hello, length);
         settle(ends.reactor);
-        hang_up(&ends, &client);
-        end(&ends, &serve); /* with one in the middle of its handshake */
+        host_hang_up(&ends, &client);
+        host_end(&ends, &serve); /* with one in the middle of its handshake */
         close(last);
     }
 }
@@ -290,7 +245,8 @@ static void test_waits_without_reading(void **state)
         struct ends ends;
         struct serve serve;
         int fds[2];
-        begin(&ends, &way, &serve, 1, 60 * CDT_SECOND);
+        host_begin(&ends, &way, &serve,
+                   (struct host_limits){.max_handshakes = 1, .timeout = 60 * CDT_SECOND});
         for (int i = 0; i < 2; i++) {
             fds[i] = client_connect(&serve.address);
             until(ends.reactor, serve.accepted == i + 1);
@@ -308,7 +264,7 @@ static void test_waits_without_reading(void **state)
         assert_in_range(serve_counters(&serve).bytes_in, 2 * length, 3 * sizeof more);
         close(fds[0]);
         close(fds[1]);
-        end(&ends, &serve);
+        host_end(&ends, &serve);
     }
 }
 
@@ -335,7 +291,7 @@ static void test_garbage(void **state)
     for (struct way way = {0}; way_next(&way);) {
         struct ends ends;
         struct serve serve;
-        begin(&ends, &way, &serve, 0, 0);
+        host_begin(&ends, &way, &serve, (struct host_limits){0});
         for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
             int fd = client_connect(&serve.address);
             until(ends.reactor, serve.accepted == (int)i + 1);
@@ -352,7 +308,7 @@ static void test_garbage(void **state)
         }
         assert_int_equal(serve.opened + serve.closed, 0);
         assert_int_equal(tls_counters(ends.config[SERVER]).handshakes, 0);
-        end(&ends, &serve);
+        host_end(&ends, &serve);
     }
 }
 
@@ -365,11 +321,11 @@ static void test_alerts_are_told(void **state)
         struct ends ends;
         struct serve serve;
         struct probe probe = {0};
-        begin(&ends, &way, &serve, 0, 0);
+        host_begin(&ends, &way, &serve, (struct host_limits){0});
         client.ca_file = pki("other-ca.pem");
         cdt_tls_config_free(ends.config[CLIENT]);
         ends.config[CLIENT] = tls_config(ends.reactor, &client);
-        dial(&ends, &serve, &probe);
+        host_dial(&ends, &serve, &probe);
         until(ends.reactor, probe.closed && serve.errors);
         assert_int_equal(serve.error_status, -CDT_ETLSALERT);
         assert_non_null(strstr(serve.error_text, "unknown ca"));
@@ -377,7 +333,7 @@ static void test_alerts_are_told(void **state)
         assert_int_equal(tls_counters(ends.config[SERVER]).failed, 1);
         assert_int_equal(serve_counters(&serve).aborted, 1);
         probe_free(&probe);
-        end(&ends, &serve);
+        host_end(&ends, &serve);
     }
 }
 
@@ -389,15 +345,15 @@ static void test_truncation_is_told(void **state)
         struct ends ends;
         struct serve serve;
         struct probe probe = {0};
-        begin(&ends, &way, &serve, 0, 0);
-        dial(&ends, &serve, &probe);
+        host_begin(&ends, &way, &serve, (struct host_limits){0});
+        host_dial(&ends, &serve, &probe);
         until(ends.reactor, probe.opened && serve.opened);
         shutdown(cdt_flow_fd(probe.flow), SHUT_WR);
         until(ends.reactor, serve.errors);
         assert_int_equal(serve.error_status, -CDT_ETLSTRUNC);
         assert_int_equal(serve.closed, 1);
-        hang_up(&ends, &probe);
-        end(&ends, &serve);
+        host_hang_up(&ends, &probe);
+        host_end(&ends, &serve);
     }
 }
 
@@ -409,8 +365,8 @@ static void test_drain(void **state)
         struct ends ends;
         struct serve serve;
         struct probe probe = {0};
-        begin(&ends, &way, &serve, 0, 0);
-        dial(&ends, &serve, &probe);
+        host_begin(&ends, &way, &serve, (struct host_limits){0});
+        host_dial(&ends, &serve, &probe);
         until(ends.reactor, probe.opened && serve.opened);
         int fd = client_connect(&serve.address);
         until(ends.reactor, serve.accepted == 2);
@@ -419,7 +375,7 @@ static void test_drain(void **state)
         assert_int_equal(serve.told_to_stop, 2);
         assert_int_equal(serve.last.aborted, 2);
         close(fd);
-        hang_up(&ends, &probe);
+        host_hang_up(&ends, &probe);
         ends_free(&ends);
     }
 }

@@ -124,7 +124,7 @@ def test_reload_of_clients_anchors():
             end = time.monotonic() + PATIENCE
             while connect(pki, backend, server.port(), *own, input=b"").returncode == 0:
                 check(time.monotonic() < end, backend, "not read again")
-            refused(pki, backend, server.port(), *own, why="alert" if PACKAGED else "revoked")
+            refused(pki, backend, server.port(), *own, why="revoked")
 
 
 def test_handshakes_while_reloading():
@@ -171,6 +171,7 @@ def test_key_log():
     """Our lines are those that openssl writes for the same connection."""
     for backend in BACKENDS:
         for number in VERSIONS:
+            silent = cannot(backend, f"key log of TLS {number}")
             wanted = {"CLIENT_RANDOM"} if number == "1.2" else {
                 f"{side}_{secret}" for side in ("CLIENT", "SERVER") for secret in ("HANDSHAKE_TRAFFIC_SECRET", "TRAFFIC_SECRET_0")}
             for role in ("server", "client"):
@@ -185,8 +186,9 @@ def test_key_log():
                 else:
                     with s_server(pki, *option) as server:
                         equal(connect(pki, backend, server.port, input=b"abc\n", env=environment).stdout, b"cba\n")
-                if backend == "wolfssl" and (number == "1.2" or PACKAGED) and not (os.path.exists(ours) and keys(ours)):
-                    continue  # it cannot
+                if silent:
+                    equal(keys(ours), {}, backend, number, role, "it can, now")
+                    continue
                 equal(os.stat(ours).st_mode & 0o077, 0, "others can read the keys")
                 mine, other = keys(ours), keys(theirs)
                 check(wanted <= {label for label, _ in mine}, backend, number, role, mine)

@@ -2,18 +2,10 @@
  * read once in a process, so each test of it is a child. */
 #include <pthread.h>
 
-#include "test/support/serve.h"
+#include "test/tls/child.h"
 #include "tls/config.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-/* In a child: cmocka's checks would jump into the parent's test. */
-#define check(condition)                                            \
-    do {                                                            \
-        if (!(condition)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            return 1;                                               \
-        }                                                           \
-    } while (0)
 
 static enum cdt_tls_backend preset(void)
 {
@@ -111,17 +103,6 @@ static int environment_selects(void)
     check(cdt_tls_select(CDT_TLS_ANY) == 0);
     check(cdt_tls_selected() == wanted);
     return 0;
-}
-
-static char logged[256];
-static int lines;
-
-static void log_line(void *user, enum cdt_log_level level, const char *text)
-{
-    (void)user;
-    (void)level;
-    snprintf(logged, sizeof logged, "%s", text);
-    lines++;
 }
 
 /* A configuration that cannot be made; the warning comes all the same, once. */

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <conduit/memory.h>
+
 #include "test/tls/made.h"
 #include "tls/tickets.h"
 
@@ -203,6 +205,56 @@ static void random_keys_follow_a_clock_set_back(void **state)
     tls_tickets_free(tickets);
 }
 
+/* ---- what is left of keys ------------------------------------------------------------------- */
+
+/* The memory of the tickets made last; `released`: of those freed last, as it was then. */
+static struct tls_tickets *memory;
+static uint8_t memory_released[1024];
+static size_t memory_size;
+
+static void *remember(size_t size)
+{
+    memory_size = size;
+    return memory = malloc(size);
+}
+
+static void forget(void *block)
+{
+    if (block && block == memory)
+        memcpy(memory_released, block, memory_size);
+    free(block);
+}
+
+static bool holds(const void *block, const struct tls_ticket_key *key)
+{
+    return memmem(block, memory_size, key->aes, sizeof key->aes) ||
+           memmem(block, memory_size, key->mac, sizeof key->mac);
+}
+
+/* Keys that are no longer good are gone with the next call, however late that comes, and whether it
+ * succeeds or not. */
+static void random_keys_are_wiped(void **state)
+{
+    (void)state;
+    static const uint64_t late[] = {2 * HOUR, 3 * HOUR, 100 * HOUR};
+    for (int way = 0; way < 6; way++) {
+        const uint64_t then = start + HOUR + late[way / 2];
+        struct tls_tickets *tickets = new_tickets(NULL, binding);
+        assert_ptr_equal(tickets, memory);
+        assert_true(memory_size <= sizeof memory_released);
+        const struct tls_ticket_key first = current(tickets, start);
+        const struct tls_ticket_key second = current(tickets, start + HOUR);
+        assert_true(holds(tickets, &first) && holds(tickets, &second));
+        if (way & 1)
+            assert_int_equal(find(tickets, then, &second), 0);
+        const struct tls_ticket_key third = current(tickets, then);
+        assert_false(holds(tickets, &first) || holds(tickets, &second));
+        assert_true(holds(tickets, &third));
+        tls_tickets_free(tickets);
+        assert_false(holds(memory_released, &third));
+    }
+}
+
 static void by_the_real_clock(void **state)
 {
     (void)state;
@@ -247,6 +299,11 @@ static void what_a_backend_cannot_do_is_told(void **state)
         good_calls = 2 * needed;
         assert_int_equal(tls_tickets_current_at(tickets, start + HOUR, &found), 0);
         assert_false(same(&found, &key));
+        assert_true(holds(tickets, &key)); /* as the one before */
+        good_calls = 0;
+        assert_int_equal(tls_tickets_current_at(tickets, start + 9 * HOUR, &found), -EIO);
+        if (!secrets[i]) /* else it can be made again */
+            assert_false(holds(tickets, &key));
         tls_tickets_free(tickets);
     }
 }
@@ -304,9 +361,12 @@ int main(void)
         cmocka_unit_test(with_a_secret_clocks_may_go_back),
         cmocka_unit_test(random_keys_survive_a_wobble),
         cmocka_unit_test(random_keys_follow_a_clock_set_back),
+        cmocka_unit_test(random_keys_are_wiped),
         cmocka_unit_test(by_the_real_clock),
         cmocka_unit_test(what_a_backend_cannot_do_is_told),
         cmocka_unit_test(backends_do_not_share_keys),
     };
+    if (cdt_set_allocator(remember, realloc, forget))
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

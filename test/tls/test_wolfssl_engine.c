@@ -2,7 +2,7 @@
  * the memory of a connection at rest; and that nothing which a peer shows is trusted afterwards. */
 #include "test/tls/scene.h"
 
-#if defined CDT_HAVE_WOLFSSL && defined CDT_HAVE_OPENSSL
+#if defined CDT_HAVE_WOLFSSL && defined CDT_TEST_LIBCRYPTO
 
 static struct {
     const struct issued *root, *middle, *leaf, *fake_root, *fake_middle, *fake_leaf;

@@ -14,9 +14,11 @@ struct wire {
     uint8_t *bytes;        /* written, not yet read by the other */
     size_t length, room;
     /* What a test may set. */
-    size_t step;  /* bytes given at one read of these; 0: all */
+    const struct cdt_carrier_ops *ops; /* instead of wire_ops, before wire_flows() */
+    size_t step;                       /* bytes given at one read of these; 0: all */
     size_t pause; /* after so many bytes in all the reader waits a turn, once; 0: never */
     size_t limit; /* how many may lie there; 0: any number */
+    size_t stop;  /* the other gets so many in all; 0: any number */
     bool held;    /* the other gets nothing */
     bool cut;     /* the other finds the end of the stream where it is */
     bool keep;    /* everything written is kept in `log` too */
@@ -55,6 +57,8 @@ static inline ssize_t wire_read(struct cdt_carrier *carrier, void *data, size_t 
         return -EAGAIN;
     if (wire->cut)
         return 0;
+    if (wire->stop && wire->given >= wire->stop)
+        return -EAGAIN;
     if (wire->length == 0)
         return wire->ended ? 0 : -EAGAIN;
     if (wire->pause && wire->given == wire->pause) {
@@ -66,6 +70,8 @@ static inline ssize_t wire_read(struct cdt_carrier *carrier, void *data, size_t 
         length = wire->length;
     if (wire->step && length > wire->step)
         length = wire->step;
+    if (wire->stop && length > wire->stop - wire->given)
+        length = wire->stop - wire->given;
     if (wire->given < wire->pause && length > wire->pause - wire->given)
         length = wire->pause - wire->given;
     memcpy(data, wire->bytes, length);
@@ -158,9 +164,10 @@ static inline void wire_flows(struct cdt_reactor *reactor, struct wire wire[2],
     for (int i = 0; i < 2; i++) {
         const struct cdt_carrier carrier = {.context = &wire[i], .fd = -1};
         wire[i].other = &wire[1 - i];
-        assert_int_equal(cdt_carrier_flow(reactor, &wire_ops, &carrier, false, options,
-                                          &probe_handler, &wire[i].flow),
-                         0);
+        const struct cdt_carrier_ops *ops = wire[i].ops ? wire[i].ops : &wire_ops;
+        assert_int_equal(
+            cdt_carrier_flow(reactor, ops, &carrier, false, options, &probe_handler, &wire[i].flow),
+            0);
         probe_attach(wire[i].flow, &probe[i]);
     }
     until(reactor, probe[0].opened && probe[1].opened);

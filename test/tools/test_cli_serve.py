@@ -180,7 +180,7 @@ def test_counters():
         server.signal(signal.SIGUSR1)
         line = server.process.stderr.readline().decode()
         check(line.startswith(f"counters: {server.endpoints[0]}: accepted 1, active 1, peak 1, "), line)
-        check(line.rstrip().endswith("bytes in 5, out 5"), line)
+        check(line.rstrip().endswith("starved 0, handshakes waited 0, bytes in 5, out 5"), line)
         server.process.stderr.readline()
         connection.close()
         equal(server.stop(), (1, 1, 0))

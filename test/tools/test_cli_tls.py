@@ -94,10 +94,11 @@ def test_endpoints():
                 equal(server.endpoints[3], f"(TLS (127.0.0.1 (TLS (127.0.0.1 (TCP (127.0.0.1 {port(3)}))))))")
                 equal(server.endpoints[5], f"(TCP (127.0.0.1 {port(5)}))")
                 for target in (f"tls:127.0.0.1:{port(0)}", f"tls:localhost:{port(0)}", f"tls:[::1]:{port(1)}",
-                               f"tls+tls:127.0.0.1:{port(3)}", f"tcp:127.0.0.1:{port(5)}", server.endpoints[0],
+                               f"tls+tls:127.0.0.1:{port(3)}", server.endpoints[0],
                                f"(TLS (example.test (TCP (127.0.0.1 {port(0)}))))",
                                f"(TLS (example.test (Unix_domain_socket {path}/s)))"):
                     talk(client(two, target), data)
+                talk(["connect", f"tcp:127.0.0.1:{port(5)}"], data)
                 for target in (texts[2], texts[4]):
                     talk(client(two, "--server-name", NAME, target), data)
                 equal(server.stop(), (10, 10, 0))
@@ -356,11 +357,41 @@ def test_usage():
             expect([*command, *option, "--crl", "x", "tcp:1"], 2, "--crl: no chain of certificates is verified here", "")
     expect(["serve", "--crl", "x", "tcp:0"], 2,
            "--crl: no chain of certificates is verified here: needs --client-ca", "")
-    expect(["serve", "--client-ca", "x", "tcp:127.0.0.1:0"], 2, "--client-ca: nothing that listens speaks TLS", "")
     for option in ("--ca", "--pin", "--server-name"):
         expect(["serve", option, "x", "tcp:0"], 2, f"{option}: not an option of serve", "")
     expect(["serve", "--insecure", "tcp:0"], 2, "--insecure: not an option of serve", "")
     expect(["connect", "--client-ca", "x", "tcp:0"], 2, "--client-ca: not an option of connect", "")
+
+
+def test_options_of_nobody():
+    """Who gives an option of TLS wants TLS: without an endpoint that speaks it, that is an error."""
+    both = (["--cert", "x"], ["--cert", "x", "--key", "y"], ["--alpn", "h2"], ["--min-tls", "1.3"], ["--ciphers", "x"])
+    dials = (["--ca", "x"], ["--pin", "0f" * 32], ["--insecure"], ["--server-name", "a.test"], ["--ca", "x", "--crl", "x"])
+    listens = (["--client-ca", "x"], ["--client-ca", "x", "--crl", "x"])
+    with folder() as path:
+        plain = f"unix:{path}/s"
+        for options in both:
+            why = f"{options[0]}: no endpoint speaks TLS"
+            expect(["serve", *options, plain, "tcp:127.0.0.1:0"], 2, why, "")
+            expect(["connect", *options, plain], 2, why, "")
+            expect(["proxy", *options, plain, "tcp:1"], 2, why, "")
+        for options in dials:
+            why = f"{options[0]}: nothing to connect to speaks TLS"
+            expect(["connect", *options, plain], 2, why, "")
+            expect(["proxy", *options, plain, "tcp:1"], 2, why, "")
+            expect(["proxy", *options, *own(), f"tls+{plain}", "tcp:1"], 2, why, "")
+        for options in listens:
+            why = f"{options[0]}: nothing that listens speaks TLS"
+            expect(["serve", *options, plain], 2, why, "")
+            expect(["proxy", *options, plain, "tcp:1"], 2, why, "")
+        expect(["proxy", "--client-ca", "x", plain, "tls:127.0.0.1:1"], 2, why, "")
+        expect(["connect", "--crl", "x", plain], 2, "--crl: nothing to connect to speaks TLS", "")
+        expect(["proxy", *own(), "--crl", "x", f"tls+{plain}", "tcp:1"], 2, "--crl: nothing to connect to speaks TLS", "")
+        equal(os.listdir(path), [])
+    # What a URI becomes is not known beforehand; one endpoint of several is enough.
+    with Server("serve", *own(), "tcp:127.0.0.1:0", "tls:127.0.0.1:0", listeners=2) as server:
+        talk(["connect", "--ca", pki("ca.pem"), f"http://127.0.0.1:{server.port(0)}/"])
+        talk(["connect", "--ca", pki("ca.pem"), f"tls:127.0.0.1:{server.port(1)}"])
 
 
 # ---- SIGHUP --------------------------------------------------------------------------------------

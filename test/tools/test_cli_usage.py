@@ -111,8 +111,7 @@ def test_good_values():
         "--max-active": "10", "--backlog": "10", "--drain": "0.5", "--idle-timeout": ".25",
         "--linger": "0", "--timeout": "000.000000001", "--handshake-timeout": "3",
         "--source": "10K", "--keepalive": "1,1,1", "--bind": "127.0.0.1", "--unix-mode": "600",
-        "--cert": "not-used", "--alpn": "h2,http/1.1", "--min-tls": "1.3", "--ciphers": "not-used", "--tls": "none",
-        "--vchan": "none", "--read-size": "1", "--write-size": "1M",
+        "--tls": "none", "--vchan": "none", "--read-size": "1", "--write-size": "1M",
     }
     for option, value in values.items():
         expect(["serve", option, value, "unix:/nonexistent/x"], 1,
@@ -122,9 +121,8 @@ def test_good_values():
     expect(["serve", "unix:/nonexistent/x", "--max-active=10", "--backlog", "1"], 1)
     for option in ["--connect-timeout", "--idle-timeout", "--timeout", "--linger", "--handshake-timeout"]:
         expect(["connect", option, "5", "unix:/nonexistent/x"], 1)
-    for option, value in {"--ca": "not-used", "--server-name": "::1", "--pin": "0f" * 32, "--alpn": "h2"}.items():
-        expect(["connect", option, value, "unix:/nonexistent/x"], 1)
-    expect(["connect", "--insecure", "unix:/nonexistent/x"], 1)
+    for options in (["--pin", "0f" * 32], ["--alpn", "h2,http/1.1"], ["--insecure"], ["--min-tls", "1.3"]):
+        expect(["connect", *options, "--tls", "none", "http+unix://%2Fnonexistent%2Fx/"], 1)
     expect(["connect", "--bind", "lo", "unix:/nonexistent/x"], 1)
     expect(["connect", "--dns", "127.0.0.1:53,[::1]:5353", "--rewrite", "a.b=tcp:1", "unix:/nonexistent/x"], 1,
            "unix:/nonexistent/x: no such file or directory")

@@ -13,9 +13,9 @@
  *   peer agent                         runs the commands that domain 0 has for this domain
  *   peer run DOMID SECONDS COMMAND...  has one run there; its exit status
  *
- * In the environment: RING, the size of a server's rings, bytes (4096); ODD, it publishes an order
- * that cannot be. */
-#include <errno.h>
+ * In the environment: RING, the size of a server's rings, bytes (4096); ODD, it has an order that
+ * cannot be, and makes this file when it is there. */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,8 +59,11 @@ static void open_server(int domid, const char *path)
     if (!vchan)
         fail("libxenvchan_server_init");
     vchan->blocking = 0;
-    if (getenv("ODD"))
+    const char *odd = getenv("ODD");
+    if (odd) {
         vchan->ring->left_order = 99;
+        close(open(odd, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    }
     while (libxenvchan_is_open(vchan) == 2)
         wait_event();
 }

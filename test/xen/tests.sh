@@ -234,7 +234,8 @@ program 0 0
 grants
 
 pair "rings of an impossible size are not attached to" \
-    "on 0 'ODD=1 timeout 3 $(part peer server 0 0 echo 1); true'" "on 0 '$(part suite client 0 0 nobody)'"
+    "on 0 'ODD=/tmp/odd timeout 3 $(part peer server 0 0 echo 1); true'" \
+    "await 'test -e /tmp/odd' && on 0 '$(part suite client 0 0 nobody)'"
 
 stamp "guests"
 guest u1
