@@ -3,58 +3,23 @@
  *
  * Instructions are counted by the processor, through perf_event_open(2); without it only the
  * lateness is measured. */
-#include <errno.h>
 #include <inttypes.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <conduit/reactor.h>
+
+#include "bench/count.h"
 
 #define OPERATIONS 1000000u
 #define SAMPLES    2000u
 #define TURNS      100000u
 
 static struct cdt_reactor *reactor;
-static int counter_fd = -1;
-
-static void open_counter(void)
-{
-    struct perf_event_attr attributes = {
-        .type = PERF_TYPE_HARDWARE,
-        .size = sizeof attributes,
-        .config = PERF_COUNT_HW_INSTRUCTIONS,
-        .disabled = 1,
-        .exclude_kernel = 1,
-        .exclude_hv = 1,
-    };
-
-    counter_fd = (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
-    if (counter_fd < 0)
-        printf("instructions cannot be counted here: %s\n", cdt_strerror(errno));
-}
-
-static void start_counting(void)
-{
-    ioctl(counter_fd, PERF_EVENT_IOC_RESET, 0);
-    ioctl(counter_fd, PERF_EVENT_IOC_ENABLE, 0);
-}
-
-static double counted_per(size_t operations)
-{
-    uint64_t count = 0;
-
-    ioctl(counter_fd, PERF_EVENT_IOC_DISABLE, 0);
-    if (counter_fd < 0 || read(counter_fd, &count, sizeof count) != sizeof count)
-        return -1;
-    return (double)count / (double)operations;
-}
 
 static void report(const char *what, size_t pending, double instructions)
 {
@@ -136,7 +101,7 @@ static void measure_expiry(size_t pending)
         cdt_timer_set(reactor, &timers[i], random_below(100 * CDT_MS));
     to_fire = pending;
     cdt_reactor_run(reactor);
-    report("set and expiry", pending, counted_per(pending));
+    report("set and expiry", pending, counted_per((double)pending));
     free(timers);
 }
 

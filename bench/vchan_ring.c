@@ -1,47 +1,12 @@
 /* What a flow costs over its bare ring: user instructions for each read and each write, of 64 bytes
  * that go to and fro and of bulk; and how often bulk rings the bell. Both ends are in one
  * thread. */
-#include <errno.h>
-#include <linux/perf_event.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 
+#include "bench/count.h"
 #include "test/support/vchan_pair.h"
 
 enum { SMALL = 64, BULK = 64 * 1024, HOPS = 400 * 1000, PIECES = 20 * 1000 };
-
-static int counter_fd = -1;
-
-static void open_counter(void)
-{
-    struct perf_event_attr attributes = {
-        .type = PERF_TYPE_HARDWARE,
-        .size = sizeof attributes,
-        .config = PERF_COUNT_HW_INSTRUCTIONS,
-        .disabled = 1,
-        .exclude_kernel = 1,
-        .exclude_hv = 1,
-    };
-    counter_fd = (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
-    if (counter_fd < 0)
-        printf("instructions cannot be counted here: %s\n", cdt_strerror(errno));
-}
-
-static void start_counting(void)
-{
-    ioctl(counter_fd, PERF_EVENT_IOC_RESET, 0);
-    ioctl(counter_fd, PERF_EVENT_IOC_ENABLE, 0);
-}
-
-static double counted_per(double operations)
-{
-    uint64_t count = 0;
-    ioctl(counter_fd, PERF_EVENT_IOC_DISABLE, 0);
-    if (counter_fd < 0 || read(counter_fd, &count, sizeof count) != sizeof count)
-        return -1;
-    return (double)count / operations;
-}
 
 static uint8_t bytes[BULK];
 static struct vchan_layout layout;

@@ -107,7 +107,7 @@ int context_vchan_listen(struct cdt_context *context, const struct cdt_endp *end
     const char *why = wrong_endp(endp);
     if (why)
         return context_fail(context, -EINVAL, why);
-    int status = vchan_settings_fill(&settings, &context->vchan);
+    int status = vchan_settings_fill(&settings, &context->vchan); /* no backend: at once, here */
     if (status)
         return context_fail(context, status, settings.why);
     status = vchan_listen(context->reactor, endp->number, domain_name(endp), endp->port,

@@ -527,6 +527,13 @@ int socket_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr
 /* An IPv4 address in IPv6 clothes, as dual-stack sockets have them, becomes an IPv4 address. */
 void socket_unmap(struct cdt_addr *addr);
 
+/* Of a carrier that is not connected yet: waiting.c. */
+ssize_t waiting_read(struct cdt_carrier *carrier, void *data, size_t length);
+ssize_t waiting_write(struct cdt_carrier *carrier, const void *data, size_t length);
+ssize_t waiting_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count);
+int waiting_connected(struct cdt_carrier *carrier);
+int waiting_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr);
+
 /* Applies the TCP options to a socket before connect or listen (accepted sockets inherit them). 0
  * or a negative errno. */
 int tcp_apply_options(int fd, const struct cdt_flow_options *options);

@@ -9,6 +9,10 @@
 
 #include "vchan/internal.h"
 
+/* Where bytes are moved the ring's part is inlined, too, if that is optimised across files: it saves
+ * an eighth of the instructions. */
+#define WITH_RING __attribute__((flatten))
+
 enum {
     BULK = 16 * 1024,      /* an operation that moved so much, or half of a smaller ring */
     BULK_LOOKS = 50 * 1000 /* how long it is looked for more: 1 ns a byte, at most this */
@@ -112,9 +116,9 @@ static __attribute__((noinline)) ssize_t read_nothing(struct vchan *vchan, struc
 }
 
 /* A flow with FLOW_SHORT_READS comes again by itself. One without it takes a short read for all
- * there is, and sleeps: the wish is set, but a peer that is closed has rung its bell for the last
- * time. */
-static ssize_t vchan_read(struct cdt_carrier *carrier, void *data, size_t length)
+ * there is, and sleeps: the wish is set, but a peer that is closed, or gone since before there was a
+ * flow, has rung its bell for the last time. */
+static WITH_RING ssize_t vchan_read(struct cdt_carrier *carrier, void *data, size_t length)
 {
     struct vchan *vchan = vchan_at(carrier);
     struct cdt_flow *flow = flow_of_carrier(carrier);
@@ -132,7 +136,7 @@ static ssize_t vchan_read(struct cdt_carrier *carrier, void *data, size_t length
     if (n <= 0)
         return n;
     linger_for_more(vchan, flow, (size_t)n);
-    if ((size_t)n < length && vchan_ring_peer(&vchan->ring) == VCHAN_CLOSED)
+    if ((size_t)n < length && (vchan_ring_peer(&vchan->ring) == VCHAN_CLOSED || vchan->gone))
         cdt_carrier_ready(flow, CDT_READ | CDT_HANGUP);
     return n;
 }
@@ -168,7 +172,8 @@ static __attribute__((noinline)) ssize_t write_nothing(struct vchan *vchan, stru
     return status ? status : -EAGAIN;
 }
 
-/* What every write ends with. A part sets no wish: the flow asks again for the rest. */
+/* What every write ends with. A part sets no wish: the flow asks again for the rest. From a ring that
+ * cannot be nothing more is read: the peer could make the flow last for ever. */
 static inline ssize_t wrote(struct vchan *vchan, struct cdt_flow *flow, ssize_t n, bool all)
 {
     if (vchan->ring.bell)
@@ -177,11 +182,14 @@ static inline ssize_t wrote(struct vchan *vchan, struct cdt_flow *flow, ssize_t 
         vchan->out.since = 0;
         if (!all)
             flow->flags |= FLOW_SHORT_WRITES;
+    } else if (n == -EPROTO) {
+        vchan->over = true;
+        flow->flags |= FLOW_SHORT_READS; /* only such reads look at it */
     }
     return n;
 }
 
-static ssize_t vchan_write(struct cdt_carrier *carrier, const void *data, size_t length)
+static WITH_RING ssize_t vchan_write(struct cdt_carrier *carrier, const void *data, size_t length)
 {
     struct vchan *vchan = vchan_at(carrier);
     struct cdt_flow *flow = flow_of_carrier(carrier);
@@ -222,10 +230,14 @@ static void end_ours(struct vchan *vchan)
     ring_bell(vchan);
 }
 
-/* What the peer writes until it ends its side is read. */
+/* What the peer writes until it ends its side is read. What it has not read when it is gone is
+ * lost. */
 static int vchan_shutdown(struct cdt_carrier *carrier)
 {
-    end_ours(vchan_at(carrier));
+    struct vchan *vchan = vchan_at(carrier);
+    end_ours(vchan);
+    if (is_lost(vchan, flow_of_carrier(carrier)) && vchan_ring_unread(&vchan->ring))
+        return -ECONNRESET;
     return 0;
 }
 

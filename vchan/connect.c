@@ -8,30 +8,6 @@ struct waiting {
     struct vchan_connecting *connecting; /* NULL: it is over */
 };
 
-static ssize_t not_yet(struct cdt_carrier *carrier, void *data, size_t length)
-{
-    (void)carrier, (void)data, (void)length;
-    return -EAGAIN;
-}
-
-static ssize_t write_not_yet(struct cdt_carrier *carrier, const void *data, size_t length)
-{
-    (void)carrier, (void)data, (void)length;
-    return -EAGAIN;
-}
-
-static ssize_t writev_not_yet(struct cdt_carrier *carrier, const struct iovec *parts, int count)
-{
-    (void)carrier, (void)parts, (void)count;
-    return -EAGAIN;
-}
-
-static int not_connected(struct cdt_carrier *carrier)
-{
-    (void)carrier;
-    return -EAGAIN;
-}
-
 static void waiting_close(struct cdt_carrier *carrier, enum cdt_close_how how)
 {
     struct waiting *waiting = carrier->context;
@@ -39,12 +15,6 @@ static void waiting_close(struct cdt_carrier *carrier, enum cdt_close_how how)
     if (waiting->connecting)
         vchan_connecting_cancel(waiting->connecting);
     mem_free(waiting);
-}
-
-static int no_address(const struct cdt_carrier *carrier, bool peer, struct cdt_addr *addr)
-{
-    (void)carrier, (void)peer, (void)addr;
-    return -ENOTCONN;
 }
 
 static const char *tried(const struct cdt_carrier *carrier)
@@ -56,12 +26,12 @@ static const char *tried(const struct cdt_carrier *carrier)
 static const struct cdt_carrier_ops waiting_ops = {
     .size = sizeof waiting_ops,
     .name = "vchan",
-    .read = not_yet,
-    .write = write_not_yet,
-    .writev = writev_not_yet,
-    .connected = not_connected,
+    .read = waiting_read,
+    .write = waiting_write,
+    .writev = waiting_writev,
+    .connected = waiting_connected,
     .close = waiting_close,
-    .address = no_address,
+    .address = waiting_address,
     .tried = tried,
 };
 

@@ -306,14 +306,14 @@ static int open_store(struct vchan_connecting *connecting)
 static void on_step(struct cdt_deferred *deferred)
 {
     struct vchan_connecting *connecting = cdt_container_of(deferred, struct vchan_connecting, step);
-    const struct vchan_settings *settings = &connecting->attempt.settings;
     const int status = connecting->attempt.store ? 0 : open_store(connecting);
-    if (status)
-        fail_at(connecting, status,
-                settings->backend == CDT_VCHAN_LOCAL ? settings->directory : "xenstore",
-                "cannot be used");
-    else if (!connecting->attaching)
+    if (status) {
+        vchan_store_tell(&connecting->attempt.settings, status, connecting->text,
+                         sizeof connecting->text);
+        finish(connecting, status, connecting->text);
+    } else if (!connecting->attaching) {
         advance(connecting);
+    }
 }
 
 static int begin(struct vchan_connecting *connecting, const char *name, const char *port)

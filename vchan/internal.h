@@ -7,7 +7,7 @@
 #include "flows/internal.h"
 #include "vchan/ring.h"
 
-enum { VCHAN_PORT_MAX = 64, VCHAN_NAME_MAX = 256, VCHAN_PATH_MAX = 512, VCHAN_DOMID_MAX = 65535 };
+enum { VCHAN_PORT_MAX = 64, VCHAN_NAME_MAX = 251, VCHAN_PATH_MAX = 512, VCHAN_DOMID_MAX = 65535 };
 
 /* ---- settings: settings.c -------------------------------------------------------------------- */
 
@@ -33,8 +33,8 @@ void vchan_settings_warn(struct cdt_reactor *reactor);
 /* A domain id as a text has it: decimal, at most VCHAN_DOMID_MAX; -EINVAL. */
 int vchan_domid_read(const char *text, unsigned *domid);
 
-/* [a-zA-Z0-9_-]+, fewer than VCHAN_PORT_MAX. A name of a domain: one part of a path, printable, no
- * slash, neither "." nor "..". */
+/* [a-zA-Z0-9_-]+, fewer than VCHAN_PORT_MAX. A name of a domain: one part of a path, fewer than
+ * VCHAN_NAME_MAX, no control character, no dot at its beginning. */
 bool vchan_port_valid(const char *port);
 bool vchan_name_valid(const char *name);
 
@@ -148,14 +148,20 @@ struct vchan_store {
 int vchan_store_get(struct cdt_reactor *reactor, const struct vchan_settings *settings,
                     struct vchan_store **store);
 void vchan_store_put(struct vchan_store *store);
+/* The sentence for a store that cannot be had: "/run/conduit cannot be used: permission denied". */
+void vchan_store_tell(const struct vchan_settings *settings, int status, char *text, size_t size);
 /* Fills watch->path and begins: 0, or a negative code; ending one that does not watch does
  * nothing. */
 int vchan_watch_begin(struct vchan_store *store, struct vchan_watch *watch, const char *path,
                       void (*fn)(struct vchan_watch *watch));
 void vchan_watch_end(struct vchan_watch *watch);
 
-/* /local/domain/SERVER/data/vchan/CLIENT/PORT. -ENAMETOOLONG. */
+/* /local/domain/SERVER/data/vchan/CLIENT/PORT; /conduit/NAME; /conduit/NAME/CLIENT/PORT.
+ * -ENAMETOOLONG. */
 int vchan_place(char path[VCHAN_PATH_MAX], unsigned server, unsigned client, const char *port);
+int vchan_name_path(char path[VCHAN_PATH_MAX], const char *name);
+int vchan_request_path(char path[VCHAN_PATH_MAX], const char *name, const char *client,
+                       const char *port);
 
 /* ---- backends -------------------------------------------------------------------------------- */
 
@@ -203,8 +209,8 @@ struct vchan_backend {
     /* Ends one that is in progress. */
     void (*cancel)(struct vchan_attempt *attempt);
 
-    /* 0; -EINPROGRESS: not now, to be called again in a moment, or closed; or another code, and there
-     * is nothing to be closed. */
+    /* 0; -EINPROGRESS: not now, to be called again in a moment, or closed; or another code, and
+     * there is nothing to be closed. */
     int (*open)(struct vchan_port *port);
     void (*arm)(struct vchan_port *port, bool on);
     /* 0 and the vchan of the next client; -EAGAIN. As accept of a listener. */
@@ -246,11 +252,6 @@ int vchan_name_claim(struct vchan_store *store, const char *name, struct vchan_n
                      const char **why);
 /* The last one of a name unregisters it, with all requests. */
 void vchan_name_release(struct vchan_name_port *port);
-
-/* /conduit/NAME, /conduit/NAME/CLIENT/PORT. -ENAMETOOLONG. */
-int vchan_name_path(char path[VCHAN_PATH_MAX], const char *name);
-int vchan_request_path(char path[VCHAN_PATH_MAX], const char *name, const char *client,
-                       const char *port);
 
 /* ---- listening: listen.c --------------------------------------------------------------------- */
 

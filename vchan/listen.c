@@ -105,17 +105,22 @@ void vchan_close_port(struct vchan_listening *listening, struct vchan_port *port
     mem_free(port);
 }
 
-struct vchan_port *vchan_find_port(const struct vchan_listening *listening, unsigned domid)
+static struct vchan_port *find_in(const struct list *list, unsigned domid)
 {
-    const struct list *const lists[] = {&listening->ready, &listening->idle, &listening->opening};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        for (struct list *at = lists[i]->next; at != lists[i]; at = at->next) {
-            struct vchan_port *port = cdt_container_of(at, struct vchan_port, link);
-            if (port->domid == domid)
-                return port;
-        }
+    for (struct list *at = list->next; at != list; at = at->next) {
+        struct vchan_port *port = cdt_container_of(at, struct vchan_port, link);
+        if (port->domid == domid)
+            return port;
     }
     return NULL;
+}
+
+struct vchan_port *vchan_find_port(const struct vchan_listening *listening, unsigned domid)
+{
+    struct vchan_port *port = find_in(&listening->ready, domid);
+    if (!port)
+        port = find_in(&listening->idle, domid);
+    return port ? port : find_in(&listening->opening, domid);
 }
 
 static void arm_ports(struct vchan_listening *listening, struct list *list, bool on)
@@ -214,40 +219,42 @@ static const struct cdt_listener_ops listener_ops = {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* "xenstore: permission denied"; the status' own text where nothing is to be added. */
-static int explain(struct cdt_server *server, int status, const char *what, const char *why)
+/* "/conduit/web cannot be served: not a directory". */
+static void explain(struct cdt_server *server, int status, const struct vchan_listening *listening)
 {
-    if (why)
-        snprintf(server->text, sizeof server->text, "%s", why);
-    else if (what)
-        snprintf(server->text, sizeof server->text, "%s: %s", what, cdt_strerror(status));
-    return status;
+    const struct vchan_listens_at *at = listening->at;
+    struct vchan_store *store = listening->store;
+    char path[VCHAN_PATH_MAX];
+    const int ours = store->ops->domid(store);
+    if (at->name ? vchan_name_path(path, at->name) == 0
+                 : ours >= 0 && vchan_place(path, (unsigned)ours, at->domid, at->port) == 0)
+        snprintf(server->text, sizeof server->text, "%s cannot be served: %s", path,
+                 cdt_strerror(status));
 }
 
-static int open_all(struct cdt_server *server, struct vchan_listening *listening)
+static int open_all(struct cdt_server *server, struct vchan_listening *listening, const char **why)
 {
-    const struct vchan_settings *settings = &listening->settings;
-    const char *why = NULL;
-    if (!list_empty(&listening->opening)) { /* the only one */
-        const int again = vchan_open_again(listening, &why);
-        return again ? explain(server, again, NULL, why) : 0;
+    if (!list_empty(&listening->opening)) /* the only one */
+        return vchan_open_again(listening, why);
+    const int status =
+        vchan_store_get(server->hub->reactor, &listening->settings, &listening->store);
+    if (status) {
+        vchan_store_tell(&listening->settings, status, server->text, sizeof server->text);
+        return status;
     }
-    int status = vchan_store_get(server->hub->reactor, settings, &listening->store);
-    if (status)
-        return explain(server, status,
-                       settings->backend == CDT_VCHAN_LOCAL ? settings->directory : "xenstore",
-                       NULL);
-    status = listening->at->name ? vchan_requests_begin(listening, &why)
-                                 : vchan_open_port(listening, listening->at->domid, &why);
-    return status ? explain(server, status, NULL, why) : 0;
+    return listening->at->name ? vchan_requests_begin(listening, why)
+                               : vchan_open_port(listening, listening->at->domid, why);
 }
 
 static int open_listener(struct cdt_server *server)
 {
     struct vchan_listening *listening = server->listener.context;
-    const int status = listening->status ? listening->status : open_all(server, listening);
-    if (listening->status)
-        explain(server, status, NULL, listening->settings.why);
+    const char *why = listening->settings.why;
+    const int status = listening->status ? listening->status : open_all(server, listening, &why);
+    if (status && why)
+        snprintf(server->text, sizeof server->text, "%s", why);
+    else if (status && status != -EINPROGRESS && listening->store)
+        explain(server, status, listening);
     return status;
 }
 

@@ -26,6 +26,7 @@ struct vchan_listening {
     struct vchan_watch watch;
     struct cdt_deferred more; /* requests were left over */
     struct cdt_timer again;   /* ports that wait to be opened */
+    struct cdt_timer later;   /* requests could not be read */
     unsigned looked;          /* names that this look has come by */
     unsigned count;
     struct vchan_request *batch; /* VCHAN_BATCH of them */

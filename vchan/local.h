@@ -20,7 +20,7 @@ struct files_root {
 };
 
 /* Makes the directory if it is missing, and looks whether it can be trusted: ours or root's, and
- * nobody else writes there unless the mode says so. 0, -EACCES, others. */
+ * nobody else writes there unless the mode says so. 0; -EPERM: it cannot; others. */
 int files_prepare(const struct files_root *root);
 /* The folder of a node ("": the directory), no symbolic link followed below the directory: a
  * descriptor, opened with `access` (O_PATH, O_RDONLY); -ENOENT; -EINVAL: not such a path; others.

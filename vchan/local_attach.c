@@ -149,7 +149,8 @@ static int take_answer(struct local_attempt *local, const struct message *messag
 }
 
 /* A listener that is closed resets those who wait to be accepted: its server is gone, and another
- * one may come. One that was accepted and hears nothing was not wanted. */
+ * one may come. One that was accepted and hears nothing was not wanted. Where not even one
+ * descriptor had room in the message it had none in our table. */
 static int read_answer(struct local_attempt *local)
 {
     struct message message = {.count = 0};
@@ -160,6 +161,8 @@ static int read_answer(struct local_attempt *local)
         return -ENOENT;
     if (status)
         return status;
+    if (message.cut && message.count == 0)
+        return -EMFILE;
     if (message.length == 0)
         return fail(local, -ECONNRESET, "the server closed the connection before it gave a ring");
     status = take_answer(local, &message);

@@ -49,7 +49,7 @@ static int open_top(const struct files_root *root, int access, bool make)
         !(top.st_mode & OTHERS_WRITE & ~root->mode))
         return fd;
     close(fd);
-    return -EACCES;
+    return -EPERM;
 }
 
 int files_prepare(const struct files_root *root)

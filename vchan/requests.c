@@ -11,7 +11,8 @@
 #include "flows/server.h"
 #include "vchan/listen.h"
 
-enum { DOMAINS_MAX = 256, NAMES_MAX = 4096, NAMES_MANY = 64, OPEN_DELAY = 2 /* ms */ };
+enum { DOMAINS_MAX = 256, NAMES_MAX = 4096, NAMES_MANY = 64 };
+enum { OPEN_DELAY = 2, LOOK_DELAY = 250 }; /* ms */
 
 static bool is_due(struct vchan_listening *listening)
 {
@@ -42,6 +43,8 @@ static int read_one(void *arg, const char *client)
         return 0;
     const int length =
         listening->store->ops->read(listening->store, path, request->value, sizeof request->value);
+    if (length == -EMFILE || length == -ENFILE || length == -ENOMEM)
+        return length;
     if (length == -E2BIG)
         *request->value = 0; /* no domain id, but perhaps a port */
     else if (length <= 0)
@@ -75,20 +78,25 @@ static int serve(struct vchan_listening *listening, unsigned domid, const char *
     return make_room(listening) ? vchan_open_port(listening, domid, why) : status;
 }
 
+static void tell(struct vchan_listening *listening, int status, const char *text)
+{
+    struct cdt_server *server = listening->server;
+    if (server->options.on_error)
+        server->options.on_error(server, status, text, NULL);
+    else
+        reactor_log(listening->store->reactor, CDT_LOG_WARNING, "%s", text);
+}
+
 /* At most once a second: requests can be many. */
 static void report(struct vchan_listening *listening, const char *client, int status,
                    const char *why)
 {
-    struct cdt_server *server = listening->server;
     char text[VCHAN_NAME_MAX + 160];
     if (!is_due(listening))
         return;
     snprintf(text, sizeof text, "a request of %s for port %s: %s", client, listening->at->port,
              why ? why : cdt_strerror(status));
-    if (server->options.on_error)
-        server->options.on_error(server, status, text, NULL);
-    else
-        reactor_log(listening->store->reactor, CDT_LOG_WARNING, "%s", text);
+    tell(listening, status, text);
 }
 
 /* The domain that asks. Clients of ours write its id, those of the original the name of the port:
@@ -193,8 +201,9 @@ static void on_again(struct cdt_timer *timer)
         cdt_timer_set(listening->store->reactor, timer, OPEN_DELAY * CDT_MS);
 }
 
-/* Somebody else has registered the name, or it was removed: in the latter case it is put back. */
-static bool still_ours(struct vchan_listening *listening)
+/* 0; -EADDRINUSE: somebody else has registered the name; another code. One that was removed is put
+ * back. */
+static int keep_name(struct vchan_listening *listening)
 {
     struct vchan_store *store = listening->store;
     const char *path = listening->claim.name->path;
@@ -202,22 +211,48 @@ static bool still_ours(struct vchan_listening *listening)
     snprintf(wanted, sizeof wanted, "%d", store->ops->domid(store));
     const int length = store->ops->read(store, path, text, sizeof text);
     if (length > 0 && strcmp(text, wanted) == 0)
-        return true;
+        return 0;
     if (length == 0 || length == -ENOENT)
-        return store->ops->write(store, path, wanted) == 0;
+        return store->ops->write(store, path, wanted);
+    if (length < 0 && length != -E2BIG)
+        return length;
     if (is_due(listening))
         reactor_log(store->reactor, CDT_LOG_WARNING, "another server has taken over the name %s",
                     listening->at->name);
-    return false;
+    return -EADDRINUSE;
+}
+
+/* Keeps what is to be answered: 0 or more, or a code as of keep_name(). */
+static int read_requests(struct vchan_listening *listening)
+{
+    struct vchan_store *store = listening->store;
+    const int status = keep_name(listening);
+    listening->count = listening->looked = 0;
+    return status ? status
+                  : store->ops->list(store, listening->claim.name->path, read_one, listening);
+}
+
+static void report_unread(struct vchan_listening *listening, int status)
+{
+    char text[VCHAN_NAME_MAX + 160];
+    if (!is_due(listening))
+        return;
+    snprintf(text, sizeof text, "the requests to %s cannot be read: %s", listening->at->name,
+             cdt_strerror(status));
+    tell(listening, status, text);
 }
 
 static void look(struct vchan_listening *listening)
 {
     struct cdt_server *server = listening->server;
-    listening->count = listening->looked = 0;
-    if (!still_ours(listening))
+    const int status = read_requests(listening);
+    if (status == -EADDRINUSE || status == -ENOENT) /* a change will tell */
         return;
-    listening->store->ops->list(listening->store, listening->claim.name->path, read_one, listening);
+    if (status < 0) {
+        cdt_timer_set(listening->store->reactor, &listening->later, LOOK_DELAY * CDT_MS);
+        report_unread(listening, status);
+        return;
+    }
     const unsigned count = listening->count;
     for (unsigned i = 0; i < count; i++) {
         answer(listening, &listening->batch[i]);
@@ -240,12 +275,18 @@ static void on_more(struct cdt_deferred *deferred)
     look(cdt_container_of(deferred, struct vchan_listening, more));
 }
 
+static void on_later(struct cdt_timer *timer)
+{
+    look(cdt_container_of(timer, struct vchan_listening, later));
+}
+
 /* ---- beginning and ending -------------------------------------------------------------------- */
 
 int vchan_requests_begin(struct vchan_listening *listening, const char **why)
 {
     listening->more.fn = on_more;
     listening->again.fn = on_again;
+    listening->later.fn = on_later;
     listening->claim.port = listening->at->port;
     listening->batch = mem_alloc(VCHAN_BATCH * sizeof *listening->batch);
     if (!listening->batch)
@@ -263,6 +304,7 @@ void vchan_requests_end(struct vchan_listening *listening)
     vchan_watch_end(&listening->watch);
     cdt_defer_cancel(&listening->more);
     cdt_timer_cancel(&listening->again);
+    cdt_timer_cancel(&listening->later);
     vchan_name_release(&listening->claim);
     mem_free(listening->batch);
 }

@@ -1,6 +1,7 @@
 /* Options with their defaults: which backend is in force (that of cdt_vchan_select(), else that of
  * the environment's CONDUIT_VCHAN, else what this machine has), and what the environment says of
  * the rest. */
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,11 +119,12 @@ bool vchan_name_valid(const char *name)
         if (c < ' ' || c == 0x7f || c == '/' || length == VCHAN_NAME_MAX - 1)
             return false;
     }
-    return length > 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    return length > 0 && *name != '.';
 }
 
 static const char wrong_name[] =
-    "a domain's name has 1 to 255 bytes, none of them a slash or a control character";
+    "a domain's name has 1 to 250 bytes, no slash or control character, and no dot at its "
+    "beginning";
 
 const char *vchan_wrong_place(unsigned domid, const char *name, const char *port)
 {
@@ -171,20 +173,29 @@ static int fill_backend(struct vchan_settings *settings, enum cdt_vchan_backend 
     return 0;
 }
 
-/* Our own name: that of the options, else the host's, with what xenstore takes in a path. */
+/* The host's name, with what xenstore takes in a path. Local domains share a host: each has a name
+ * of its own nevertheless, or the requests of one would take the place of another's. */
+static void fill_host_name(struct vchan_settings *settings)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    if (gethostname(host, sizeof host) != 0 || !vchan_name_valid(host))
+        snprintf(host, sizeof host, "localhost");
+    for (char *at = host + strspn(host, letters); *at; at += strspn(at, letters))
+        *at = '-';
+    if (settings->backend == CDT_VCHAN_LOCAL)
+        snprintf(settings->name, sizeof settings->name, "%s-%u", host, settings->domid);
+    else
+        snprintf(settings->name, sizeof settings->name, "%s", host);
+}
+
 static int fill_name(struct vchan_settings *settings, const char *name)
 {
-    char host[VCHAN_NAME_MAX] = "";
-    if (!name) {
-        if (gethostname(host, sizeof host - 1) != 0 || !vchan_name_valid(host))
-            snprintf(host, sizeof host, "localhost");
-        for (char *at = host + strspn(host, letters); *at; at += strspn(at, letters))
-            *at = '-';
-        name = host;
-    }
-    if (!vchan_name_valid(name))
+    if (!name)
+        fill_host_name(settings);
+    else if (vchan_name_valid(name))
+        snprintf(settings->name, sizeof settings->name, "%s", name);
+    else
         return wrong(settings, -EINVAL, wrong_name);
-    snprintf(settings->name, sizeof settings->name, "%s", name);
     return 0;
 }
 
@@ -244,9 +255,9 @@ int vchan_settings_fill(struct vchan_settings *settings, const struct cdt_vchan_
     if (status == 0)
         status = fill_numbers(settings, &mine);
     if (status == 0)
-        status = fill_name(settings, mine.name);
-    if (status == 0)
         status = fill_domid(settings, mine.domid);
+    if (status == 0)
+        status = fill_name(settings, mine.name);
     if (status == 0)
         status = fill_directory(settings, mine.directory);
     return status;

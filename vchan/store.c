@@ -110,6 +110,17 @@ void vchan_store_put(struct vchan_store *store)
         cdt_defer(store->reactor, &store->idle);
 }
 
+void vchan_store_tell(const struct vchan_settings *settings, int status, char *text, size_t size)
+{
+    const bool local = settings->backend == CDT_VCHAN_LOCAL;
+    const char *why = cdt_strerror(status);
+    if (local && status == -EPERM)
+        why = "it is not ours, or others may write there";
+    if (local && status == -ENOTDIR)
+        why = "it is no directory, or a symbolic link to one";
+    snprintf(text, size, "%s cannot be used: %s", local ? settings->directory : "xenstore", why);
+}
+
 /* ---- watches --------------------------------------------------------------------------------- */
 
 int vchan_watch_begin(struct vchan_store *store, struct vchan_watch *watch, const char *path,

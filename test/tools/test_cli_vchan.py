@@ -165,7 +165,7 @@ def test_killed_server():
                              env=environment())
     child.stdin.write(b"patience")
     child.stdin.close()
-    us = re.sub("[^a-zA-Z0-9_-]", "-", os.uname().nodename)
+    us = re.sub("[^a-zA-Z0-9_-]", "-", os.uname().nodename) + "-0"
     expect(["connect", "--connect-timeout", "0.1", "vchan:web/other"], 1,
            "vchan:web/other: no connection within the connect timeout: domain 0 has not taken the request "
            f"/conduit/web/{us}/other", "", env=environment())
@@ -250,18 +250,36 @@ def test_errors():
     def fails(text, why, **more):
         for command in ("connect", "serve"):
             expect([command, text], 1, f"{text}: {why}", "", env=environment() | more)
+    wrong_name = ("a domain's name has 1 to 250 bytes, no slash or control character, and no dot at its "
+                  "beginning")
     fails("vchan:0/foo", "CONDUIT_DOMID is no number from 0 to 65535", CONDUIT_DOMID="99999")
     fails(f"vchan:0/{'p' * 64}", "a port of vchan is 1 to 63 of a-z, A-Z, 0-9, _ and -")
-    fails("(Vchan_domain_socket (a/b foo))",
-          "a domain's name has 1 to 255 bytes, none of them a slash or a control character")
-    expect(["connect", "vchan:0/foo"], 1,
-           "vchan:0/foo: /proc/none cannot be used: no such file or directory", "",
-           env=environment(CONDUIT_VCHAN_DIR="/proc/none"))
-    expect(["serve", "vchan:0/foo"], 1, "vchan:0/foo: /proc/none: no such file or directory", "",
-           env=environment(CONDUIT_VCHAN_DIR="/proc/none"))
+    fails("(Vchan_domain_socket (a/b foo))", wrong_name)
+    fails("vchan:.web/foo", wrong_name)
+    fails("vchan:0/foo", "/proc/none cannot be used: no such file or directory", CONDUIT_VCHAN_DIR="/proc/none")
+    shared = directory + "/shared"
+    os.mkdir(shared)
+    os.chmod(shared, 0o777)
+    fails("vchan:web/foo", f"{shared} cannot be used: it is not ours, or others may write there",
+          CONDUIT_VCHAN_DIR=shared)
+
+
+@in_folder
+def test_spoiled_store():
+    """What stands where a name, or a place, should be: the error tells where."""
+    places = directory + "/vchan"
+    os.makedirs(places + "/conduit", 0o700)
+    os.chmod(places, 0o700)
+    for path in ("/conduit/web", "/local"):
+        open(places + path, "w").close()
+    expect(["serve", "vchan:web/foo"], 1, "vchan:web/foo: /conduit/web cannot be served: not a directory", "",
+           env=environment())
+    expect(["serve", "vchan:5/foo"], 1,
+           "vchan:5/foo: /local/domain/3/data/vchan/5/foo cannot be served: not a directory", "",
+           env=environment(3))
 
 
 if __name__ == "__main__":
     main(test_direct, test_by_name, test_client_first, test_many_at_once, test_proxy, test_tls,
          test_a_name_has_one_server, test_killed_server, test_killed_clients, test_sizes, test_backends,
-         test_errors)
+         test_errors, test_spoiled_store)

@@ -368,24 +368,30 @@ static void peer_gone(void **state)
     }
 }
 
-/* Also if it was known before the flow's first look. */
+/* Also if it was known before the flow's first look; what was written before that is read. */
 static void gone_from_the_beginning(void **state)
 {
     (void)state;
-    int fd[2];
-    memset(probe, 0, sizeof probe);
-    reactor = test_reactor();
-    layout = pair_layout(10, 11);
-    pair_sockets(fd);
-    end[0] = pair_end(&layout, true, fd[0]);
-    vchan_gone(end[0]);
-    flow[0] = pair_flow(reactor, end[0], NULL, &probe_handler);
-    probe_attach(flow[0], &probe[0]);
-    until(reactor, probe[0].closed);
-    assert_int_equal(probe[0].status, -ECONNRESET);
-    close(fd[1]);
-    test_end(reactor, probe, 1);
-    pair_layout_free(&layout);
+    for (int written = 0; written < 2; written++) {
+        int fd[2];
+        memset(probe, 0, sizeof probe);
+        reactor = test_reactor();
+        layout = pair_layout(10, 11);
+        pair_sockets(fd);
+        end[0] = pair_end(&layout, true, fd[0]);
+        end[1] = pair_end(&layout, false, fd[1]);
+        if (written)
+            vchan_ring_write(&end[1]->ring, "last", 4, false);
+        vchan_gone(end[0]);
+        flow[0] = pair_flow(reactor, end[0], NULL, &probe_handler);
+        probe_attach(flow[0], &probe[0]);
+        until(reactor, probe[0].closed);
+        assert_int_equal(probe[0].status, -ECONNRESET);
+        assert_true(probe_has(&probe[0], "last", written ? 4 : 0));
+        pair_close(end[1], CDT_CLOSE_ORDERLY);
+        test_end(reactor, probe, 1);
+        pair_layout_free(&layout);
+    }
 }
 
 static void hang_up_with_output_waiting(void **state)
@@ -423,6 +429,31 @@ static void write_to_a_closed_peer(void **state)
     drop();
 }
 
+/* Who had ended, and goes without having read all, has not got it: that is no end in order. */
+static void unread_by_one_that_is_gone(void **state)
+{
+    (void)state;
+    for (int unread = 0; unread < 2; unread++) {
+        char bytes[16];
+        make(12, 12, NULL, 0);
+        cdt_flow_pause(flow[1]);
+        vchan_ring_close(&end[1]->ring);
+        end[1]->ended = true;
+        pair_ring(end[1]);
+        until(reactor, probe[0].eofs);
+        assert_int_equal(cdt_flow_write(flow[0], "last", 4), 0);
+        if (!unread)
+            assert_int_equal(vchan_ring_read(&end[1]->ring, bytes, sizeof bytes, false), 4);
+        shutdown(end[1]->fd, SHUT_RDWR);
+        settle(reactor);
+        assert_int_equal(probe[0].closed, 0);
+        cdt_flow_close(flow[0]);
+        until(reactor, probe[0].closed);
+        assert_int_equal(probe[0].status, unread ? -ECONNRESET : 0);
+        drop();
+    }
+}
+
 /* Closing waits for the peer's end for the linger timeout; then it counts whether it has taken
  * all. */
 static void linger(void **state)
@@ -446,6 +477,12 @@ static void linger(void **state)
     }
 }
 
+static void write_more(struct probe *heard, const void *data, size_t length)
+{
+    (void)data, (void)length;
+    cdt_flow_write(heard->arg, "more", 4);
+}
+
 static void impossible_ring(void **state)
 {
     (void)state;
@@ -461,6 +498,17 @@ static void impossible_ring(void **state)
         drop();
     }
     make(10, 11, NULL, 0);
+    layout.page->right.cons = 4000;
+    cdt_flow_write(flow[0], "x", 1);
+    until(reactor, probe[0].closed);
+    assert_int_equal(probe[0].status, -EPROTO);
+    drop();
+
+    make(10, 11, NULL, 0); /* also if the other direction never rests */
+    probe[0].arg = flow[1];
+    probe[0].on_read = write_more;
+    cdt_flow_write(flow[1], "more", 4);
+    until(reactor, probe[0].reads > 10);
     layout.page->right.cons = 4000;
     cdt_flow_write(flow[0], "x", 1);
     until(reactor, probe[0].closed);
@@ -519,9 +567,9 @@ static void spinning_ends(void **state)
     (void)state;
     make(12, 12, NULL, 100 * CDT_US);
     for (int i = 1; i <= 5; i++) {
+        const uint64_t sleeps = end[0]->ring.sleeps, from = test_now();
         cdt_flow_write(flow[1], "x", 1);
         until(reactor, probe[0].length == (size_t)i);
-        const uint64_t sleeps = end[0]->ring.sleeps, from = test_now();
         settle(reactor);
         assert_int_equal(end[0]->ring.sleeps, sleeps + 1);
         assert_true(test_now() - from >= 100 * CDT_US);
@@ -625,6 +673,7 @@ int main(void)
         flow_test(gone_from_the_beginning),
         flow_test(hang_up_with_output_waiting),
         flow_test(write_to_a_closed_peer),
+        flow_test(unread_by_one_that_is_gone),
         flow_test(linger),
         flow_test(impossible_ring),
         flow_test(small_messages),

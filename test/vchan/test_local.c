@@ -600,6 +600,28 @@ static void test_no_descriptors(void **state)
     }
 }
 
+/* No descriptor for the memory that the server sends: the client says so. */
+static void test_no_descriptor_for_the_client(void **state)
+{
+    struct cdt_reactor *reactor = test_reactor();
+    struct probe probe = {0};
+    const struct child child = start_child(serve_bulk);
+
+    (void)state;
+    hear_child(&child);
+    kill(child.pid, SIGSTOP);
+    start_client(reactor, &probe);
+    settle(reactor);
+    test_no_more_fds();
+    kill(child.pid, SIGCONT);
+    until(reactor, probe.closed);
+    test_more_fds();
+    assert_int_equal(probe.status, -EMFILE);
+    kill_child(child.pid);
+    close(child.says);
+    test_end(reactor, &probe, 1);
+}
+
 static int serve_small_files(void)
 {
     struct cdt_reactor *reactor = test_reactor();
@@ -664,8 +686,8 @@ int main(void)
         meeting_test(test_server_leaves),   meeting_test(test_two_servers),
         meeting_test(test_stale_socket),    meeting_test(test_lock),
         meeting_test(test_long_directory),  meeting_test(test_max_active),
-        meeting_test(test_no_descriptors),  meeting_test(test_file_limit),
-        meeting_test(test_backlog),
+        meeting_test(test_no_descriptors),  meeting_test(test_no_descriptor_for_the_client),
+        meeting_test(test_file_limit),      meeting_test(test_backlog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

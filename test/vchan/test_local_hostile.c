@@ -293,6 +293,10 @@ static void test_servers(void **state)
     };
 
     (void)state;
+    if (test_emulated()) {
+        print_message("the emulator leaks descriptors of messages whose control data is cut\n");
+        skip();
+    }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         refused(cases[i].answer, cases[i].status, cases[i].why);
 }
@@ -457,6 +461,11 @@ static void test_punches_holes(void **state)
     struct serve serve = {0};
 
     (void)state;
+    if (test_emulated()) {
+        cdt_reactor_free(reactor);
+        print_message("the emulator does not pass MADV_REMOVE on\n");
+        skip();
+    }
     serve_here(reactor, &serve, 0, 0);
     struct villain villain = villain_connect(reactor, &serve);
     villain.page->left.prod = 100; /* which it has not written */
@@ -648,7 +657,7 @@ static void test_strange_server(void **state)
     reactor = test_reactor();
     start_client(reactor, &probe[1]);
     until(reactor, probe[1].closed);
-    assert_int_equal(probe[1].status, -EACCES);
+    assert_int_equal(probe[1].status, -EPERM);
     test_end(reactor, probe + 1, 1);
     kill_child(child.pid);
     close(child.says);
@@ -663,7 +672,7 @@ static void test_open_directory(void **state)
 
     (void)state;
     let_in("", 0777); /* and nobody has said that it may be */
-    assert_int_equal(try_to_serve(reactor, &serve, &vchan, &options), -EACCES);
+    assert_int_equal(try_to_serve(reactor, &serve, &vchan, &options), -EPERM);
     until(reactor, serve.stopped);
     test_end(reactor, NULL, 0);
 }

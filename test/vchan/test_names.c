@@ -472,6 +472,25 @@ static void test_requests_are_nonsense(void **state)
     assert_echo(connect_web());
 }
 
+/* Nobody is taken for the owner of the name, and what could not be read is read later, without a
+ * change that tells. */
+static void test_requests_cannot_be_read(void **state)
+{
+    (void)state;
+    serve_web();
+    memory.read_status = -EMFILE;
+    memory_set("/conduit/web/vm7/http", "7");
+    until(reactor, serve.errors);
+    assert_int_equal(serve.error_status, -EMFILE);
+    assert_string_equal(serve.error_text,
+                        "the requests to web cannot be read: too many open files");
+    assert_node("/conduit/web/vm7/http", "7");
+    memory.read_status = 0;
+    until(reactor, memory.ports);
+    assert_null(memory_get("/conduit/web/vm7/http"));
+    assert_echo(connect_web());
+}
+
 /* More requests than are read at once, and more than are looked at. */
 static void test_many_requests(void **state)
 {
@@ -654,11 +673,11 @@ static void test_arguments(void **state)
 {
     struct cdt_flow *flow;
     struct cdt_server *server;
-    char name[257];
+    char name[252];
     (void)state;
     memset(name, 'n', sizeof name - 1);
-    name[256] = 0;
-    const char *const wrong[] = {NULL, "", ".", "..", "a/b", "a\nb", name};
+    name[251] = 0;
+    const char *const wrong[] = {NULL, "", ".", "..", ".web", "a/b", "a\nb", name};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(
             cdt_vchan_connect_name(reactor, wrong[i], "http", &theirs, NULL, &probe_handler, &flow),
@@ -670,7 +689,7 @@ static void test_arguments(void **state)
     assert_int_equal(
         cdt_vchan_connect_name(reactor, "web", "a/b", &theirs, NULL, &probe_handler, &flow),
         -EINVAL);
-    name[255] = 0; /* the longest; but not twice in a path */
+    name[250] = 0; /* the longest; but not twice in a path */
     const struct cdt_vchan_options as = domain(5, name);
     assert_int_equal(
         cdt_vchan_connect_name(reactor, name, "http", &as, NULL, &probe_handler, &flow), 0);
@@ -706,6 +725,7 @@ int main(void)
         names_test(test_client_has_a_name),
         names_test(test_requests_wait),
         names_test(test_requests_are_nonsense),
+        names_test(test_requests_cannot_be_read),
         names_test(test_many_requests),
         names_test(test_many_domains),
         names_test(test_port_cannot_be_opened),

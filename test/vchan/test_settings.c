@@ -48,7 +48,20 @@ static void test_defaults(void **state)
     assert_int_equal(settings.domid, 0);
     assert_int_equal(settings.mode, 0700);
     assert_string_equal(settings.directory, "/run/conduit");
-    assert_string_equal(settings.name, host);
+    assert_int_equal(strncmp(settings.name, host, strlen(host)), 0);
+    assert_string_equal(settings.name + strlen(host),
+                        settings.backend == CDT_VCHAN_LOCAL ? "-0" : "");
+}
+
+/* Domains of one host must not ask under one name. */
+static void test_local_domains_have_names(void **state)
+{
+    struct cdt_vchan_options one = {.size = sizeof one, .backend = CDT_VCHAN_LOCAL, .domid = 8};
+    (void)state;
+    const struct vchan_settings seven = filled(&one);
+    assert_string_equal(strrchr(seven.name, '-'), "-7");
+    one.domid = 65536;
+    assert_string_equal(strrchr(filled(&one).name, '-'), "-65535");
 }
 
 static void test_environment(void **state)
@@ -92,10 +105,10 @@ static const struct {
     {{OPTIONS, .directory = too_long}, NULL, "the path of vchan's directory is too long"},
     {{OPTIONS, .name = ""},
      NULL,
-     "a domain's name has 1 to 255 bytes, none of them a slash or a control character"},
+     "a domain's name has 1 to 250 bytes, no slash or control character, and no dot at its beginning"},
     {{OPTIONS, .name = "a/b"},
      NULL,
-     "a domain's name has 1 to 255 bytes, none of them a slash or a control character"},
+     "a domain's name has 1 to 250 bytes, no slash or control character, and no dot at its beginning"},
     {{OPTIONS}, "65536", "CONDUIT_DOMID is no number from 0 to 65535"},
     {{OPTIONS}, "-1", "CONDUIT_DOMID is no number from 0 to 65535"},
     {{OPTIONS}, "7 ", "CONDUIT_DOMID is no number from 0 to 65535"},
@@ -249,30 +262,31 @@ static void test_names(void **state)
 {
     char name[300];
     (void)state;
-    static const char *const right[] = {"vm1", "a b", "..x", "w\xc3\xa4rmer", "a:b"};
+    static const char *const right[] = {"vm1", "a b", "x..", "w\xc3\xa4rmer", "a:b"};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         assert_true(vchan_name_valid(right[i]));
-    static const char *const wrong[] = {"", ".", "..", "a/b", "/", "a\n", "\x7f", "a\tb"};
+    static const char *const wrong[] = {"",    ".", "..",  ".x",   "..x",
+                                        "a/b", "/", "a\n", "\x7f", "a\tb"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_false(vchan_name_valid(wrong[i]));
     memset(name, 'n', sizeof name);
-    name[255] = 0;
+    name[250] = 0;
     assert_true(vchan_name_valid(name));
-    name[255] = 'n';
-    name[256] = 0;
+    name[250] = 'n';
+    name[251] = 0;
     assert_false(vchan_name_valid(name));
 }
 
 static void test_places(void **state)
 {
-    char path[VCHAN_PATH_MAX], name[256];
+    char path[VCHAN_PATH_MAX], name[VCHAN_NAME_MAX];
     (void)state;
     assert_int_equal(vchan_place(path, 3, 65535, "foo"), 0);
     assert_string_equal(path, "/local/domain/3/data/vchan/65535/foo");
     assert_int_equal(vchan_request_path(path, "web", "me", "http"), 0);
     assert_string_equal(path, "/conduit/web/me/http");
     memset(name, 'n', sizeof name - 1);
-    name[255] = 0;
+    name[sizeof name - 1] = 0;
     assert_int_equal(vchan_name_path(path, name), 0);
     assert_int_equal(vchan_request_path(path, name, name, "http"), -ENAMETOOLONG);
 }
@@ -297,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_environment_chooses, set_up), /* before anybody asks */
         cmocka_unit_test_setup(test_defaults, set_up),
+        cmocka_unit_test_setup(test_local_domains_have_names, set_up),
         cmocka_unit_test_setup(test_environment, set_up),
         cmocka_unit_test_setup(test_refused, set_up),
         cmocka_unit_test_setup(test_largest, set_up),
