@@ -88,7 +88,9 @@ SOURCES   := $(wildcard $(ROOMS:%=%/*.c))
 OBJECTS   := $(SOURCES:%.c=$(OBJ)/%.o)
 TOOLS     := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tools/*.c))
 EXAMPLES  := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
-BENCHES   := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+PEERS     := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/peers/*.c))
+BENCHES   := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c)) $(PEERS) $(BUILD)/bench/load
+LOAD      := $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/load/*.c))
 FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/*.c))
 SUPPORT   := $(patsubst %.c,$(OBJ)/%.o,$(wildcard test/support/*.c))
 TESTROOMS := $(if $(CROSS),reactor flows tls vchan,$(filter-out fuzz support xen,$(patsubst test/%/,%,$(wildcard test/*/))))
@@ -96,21 +98,27 @@ named      = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$t),$t)),$1)
 TESTS     := $(patsubst %.c,$(BUILD)/%,$(call named,$(wildcard $(TESTROOMS:%=test/%/test_*.c))))
 SCRIPTS   := $(if $(CROSS),,$(call named,$(wildcard $(foreach e,sh py,$(TESTROOMS:%=test/%/test_*.$e)))))
 WRAPPED   := $(shell sed 's/#.*//' test/fault/wrapped 2>/dev/null)
-ALL_C     := $(SOURCES) $(wildcard tools/*.c examples/*.c bench/*.c test/*/*.c)
-ALL_H     := $(wildcard include/conduit/*.h */*.h test/*/*.h)
+ALL_C     := $(SOURCES) $(wildcard tools/*.c examples/*.c bench/*.c bench/*/*.c test/*/*.c)
+ALL_H     := $(wildcard include/conduit/*.h */*.h bench/*/*.h test/*/*.h)
 
-# Examples and benchmarks that need one library more.
-$(BUILD)/examples/libuv: private EXTRA := -luv
+# Examples and benchmarks that need other libraries; the peers of ours need none of those that we do.
+$(filter-out %/conduit,$(PEERS)): private LIBS :=
+$(addprefix $(BUILD)/,examples/libuv bench/peers/libuv bench/peers/libuv_write): private EXTRA := -luv
+$(BUILD)/bench/peers/conduit: private EXTRA := $(LTO)
+$(BUILD)/bench/peers/libev: private EXTRA := -lev
+$(BUILD)/bench/peers/libevent: private EXTRA := -levent_core
+$(BUILD)/bench/peers/libevent_bufferevent: private EXTRA := -levent_openssl -levent_core -lssl -lcrypto
 
 # ---- the groups of ./packages that a goal needs, and what it builds -------------------------------
 NEED_demo     := build $(WOLFSSL_NEED) $(IPSEC_MB_NEED) $(XEN_NEED)
 NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons model) $(if $(findstring clang,$(CC)),clang)
 NEED_deps     := $(NEED_test)
 NEED_test-xen := $(sort $(NEED_demo) libxen) # and what test/xen/run fetches
+NEED_bench    := $(NEED_demo) bench relays
 NEED_memcheck := $(NEED_test) valgrind
 NEED_coverage := $(NEED_test) coverage
 NEED_fuzz     := $(NEED_demo) clang
-NEED_lint     := $(NEED_demo) test lint
+NEED_lint     := $(NEED_demo) test bench lint
 NEED_format   := lint
 DEPS ?= $(sort $(foreach g,$(MAKECMDGOALS),$(NEED_$g)))
 
@@ -156,15 +164,19 @@ $(BUILD)/libconduit.so: $(BUILD)/$(SONAME)
 $(BUILD)/conduit: $(TOOLS) $(BUILD)/libconduit.a
 	$(LINK) $(LTO) $^ $(LIBS) -o $@
 
-# Where the one library more is missing, a stand-in says so and exits 77; the runner counts it as skipped.
+# Where another library is missing, a stand-in says so and exits 77; the runner counts it as skipped.
 missing  = $(if $1,$(shell $(CC) -shared -x c /dev/null $1 -o /dev/null 2>/dev/null || echo missing))
 stand-in = @echo '$(strip $(EXTRA)) is not installed' >$@.skipped; echo "SKIPPED $@: $$(cat $@.skipped)"; \
            printf '%s\n' '\#!/bin/sh' 'cat "$$0.skipped"; exit 77' >$@; chmod +x $@
-$(EXAMPLES) $(BENCHES): $(BUILD)/%: %.c $(BUILD)/libconduit.a $(OBJ)/flags
+$(EXAMPLES) $(filter-out %/load,$(BENCHES)): $(BUILD)/%: %.c $(BUILD)/libconduit.a $(OBJ)/flags
 	@mkdir -p $(@D); rm -f $@.skipped
 	$(if $(call missing,$(EXTRA)),$(stand-in),$(COMPILE) -MMD -MP -MF $@.d $(LDFLAGS) $< $(BUILD)/libconduit.a \
 	    $(LIBS) $(EXTRA) -o $@)
-$(patsubst %.skipped,%,$(wildcard $(BUILD)/examples/*.skipped $(BUILD)/bench/*.skipped)): FORCE
+$(patsubst %.skipped,%,$(wildcard $(foreach d,examples bench bench/peers,$(BUILD)/$d/*.skipped))): FORCE
+
+$(BUILD)/bench/load: $(LOAD) $(BUILD)/libconduit.a
+	@mkdir -p $(@D)
+	$(LINK) $(LTO) $^ $(LIBS) -o $@
 
 $(BUILD)/test/%: $(OBJ)/test/%.o $(SUPPORT) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
@@ -219,7 +231,7 @@ memcheck: $(MEMCHECK)
 	@CDT_TEST_SLOW=1 WRAPPER=.ci/memcheck LOG='$(CURDIR)/$(BUILD)/log-memcheck' $(RUN) test/run $(MEMCHECK)
 
 bench: all $(BENCHES)
-	@if [ -x bench/run ]; then $(RUN) bench/run; else echo 'there is no bench/run'; fi
+	@$(RUN) bench/run
 
 FUZZ_TIME ?= 30
 fuzz: $(if $(DEPS),deps)
@@ -269,7 +281,8 @@ help:
 #? make test [T=name]  install what is missing, build, run the tests (whose name contains name)
 #? make deps           install what is missing [DEPS="groups of the file packages"]
 #? make test-xen       boot Xen in an emulator, and run the tests of vchan between its domains
-#? make memcheck | fuzz [FUZZ_TIME=30] | coverage | bench | lint | format | format-check | clean
+#? make bench          conduit and its peers side by side [QUICK=1] [ROUNDS=7] [ONLY="part of a name"]
+#? make memcheck | fuzz [FUZZ_TIME=30] | coverage | lint | format | format-check | clean
 #? make install        [PREFIX=/usr/local] [LIBDIR=] [DESTDIR=]
 #? variables: CC=clang  CROSS=aarch64-linux-gnu-  SANITIZE=address,undefined|thread  COVERAGE=1  LTO=  WERROR=1  CFLAGS=
 #?            WOLFSSL=built|system|none  WOLFSSL_SWITCHES=  OPENSSL=system|none  IPSEC_MB=system|none  XEN=system|none

@@ -13,5 +13,5 @@ check flows 'tls|vchan|resolve|context'
 check tls 'vchan|resolve|context'
 check vchan 'tls|resolve|context'
 check resolve 'flows|tls|vchan|context'
-for programs in tools examples bench; do check $programs 'reactor|flows|tls|vchan|resolve|context'; done
+for programs in tools examples bench bench/load bench/peers; do check $programs 'reactor|flows|tls|vchan|resolve|context'; done
 exit $failed

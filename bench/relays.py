@@ -1,0 +1,163 @@
+"""Relays side by side: conduit proxy, socat, haproxy, nginx and stunnel, each one process (socat: one a
+connection), to a sink that discards. The packaged daemons are unpacked under build/relays/root."""
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from contest import BUILD, Contender, Identity, on_cpu
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "build", "relays", "root"))
+LIBRARIES = glob.glob(ROOT + "/usr/lib/*-linux-gnu") + glob.glob(ROOT + "/lib/*-linux-gnu")
+
+HAPROXY = """
+global
+    nbthread 1
+    maxconn 1000
+    tune.bufsize 65536
+    tune.ssl.default-dh-param 2048
+defaults
+    mode tcp
+    option splice-request
+    option splice-response
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+listen relay
+    bind 127.0.0.1:{port} {tls_haproxy}
+    server sink {sink}
+"""
+
+NGINX = """
+load_module {root}/usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 20000; }}
+stream {{
+    access_log off;
+    server {{ listen 127.0.0.1:{port} {tls_nginx}; proxy_buffer_size 64k; proxy_pass {sink}; }}
+}}
+"""
+
+STUNNEL = """
+foreground = yes
+pid =
+debug = err
+[relay]
+accept = 127.0.0.1:{port}
+connect = {sink}
+cert = {cert}
+key = {key}
+"""
+
+# name: (program, configuration or None, arguments, speaks plain TCP, speaks TLS)
+KINDS = {
+    "conduit": (f"{BUILD}/conduit", None, ["proxy", "-q", "{listen_conduit}", "tcp:{sink}"], True, True),
+    "haproxy": (f"{ROOT}/usr/sbin/haproxy", HAPROXY, ["-q", "-db", "-f", "{configuration}"], True, True),
+    "nginx": (f"{ROOT}/usr/sbin/nginx", NGINX, ["-c", "{configuration}", "-e", "stderr"], True, True),
+    "socat": (shutil.which("socat") or "/usr/bin/socat", None,
+              ["-b65536", "TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", "TCP:{sink}"], True, False),
+    "stunnel": (f"{ROOT}/usr/bin/stunnel4", STUNNEL, ["{configuration}"], False, True),
+}
+
+
+def free_port():
+    """One below those that the kernel gives to clients."""
+    for port in range(20000 + os.getpid() % 1000, 32000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no port is free")
+
+
+class Relay:
+    """A contender whose server is a relay in front of a small server."""
+
+    def __init__(self, name, **environment):
+        self.name = name
+        self.kind = name.split(",")[0]
+        self.environment = {**environment, "LD_LIBRARY_PATH": ":".join(LIBRARIES)} if self.foreign() else environment
+        self.folder = tempfile.TemporaryDirectory()
+        self.sink = None
+
+    def foreign(self):
+        return KINDS[self.kind][0].startswith(ROOT)
+
+    def missing(self):
+        program = KINDS[self.kind][0]
+        return None if os.path.exists(program) else f"there is no {program}"
+
+    def fields(self, scheme, sink):
+        cert, key = Identity.files()
+        port = free_port()
+        both = self.folder.name + "/both.pem"
+        with open(both, "w", encoding="utf-8") as file:
+            for part in (cert, key):
+                with open(part, encoding="utf-8") as lines:
+                    file.write(lines.read())
+        tls = scheme == "tls"
+        return {"port": port, "sink": sink, "root": ROOT, "folder": self.folder.name, "cert": cert, "key": key,
+                "configuration": self.folder.name + "/configuration",
+                "tls_haproxy": f"ssl crt {both}" if tls else "",
+                "tls_nginx": f"ssl; ssl_certificate {cert}; ssl_certificate_key {key}" if tls else "",
+                "listen_conduit": f"tls:127.0.0.1:{port}" if tls else f"tcp:127.0.0.1:{port}"}
+
+    def start(self, mode, scheme):
+        self.sink, sink = Contender("epoll").start(mode, "tcp", cpu=1)
+        try:
+            return self.start_before(sink[len("tcp:"):], scheme)
+        except BaseException:
+            self.stopped()
+            raise
+
+    def start_before(self, sink, scheme):
+        program, configuration, arguments, _, _ = KINDS[self.kind]
+        fields = self.fields(scheme, sink)
+        if configuration:
+            with open(fields["configuration"], "w", encoding="utf-8") as file:
+                file.write(configuration.format(**fields))
+        arguments = [argument.format(**fields) for argument in arguments]
+        if self.kind == "conduit" and scheme == "tls":
+            arguments[1:1] = ["--cert", fields["cert"], "--key", fields["key"]]
+        server = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  text=True, preexec_fn=on_cpu(0), cwd=self.folder.name,
+                                  env={**os.environ, **self.environment})
+        self.wait_for(fields["port"], server)
+        return server, f"{scheme}:127.0.0.1:{fields['port']}"
+
+    def wait_for(self, port, server):
+        try:
+            for _ in range(500):
+                if server.poll() is not None:
+                    break
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        return
+                time.sleep(0.01)
+        except BaseException:
+            server.kill()
+            raise
+        server.kill()
+        raise RuntimeError(f"{self.name}: does not listen (status {server.wait()})")
+
+    def stopped(self):
+        if self.sink:
+            self.sink.kill()
+            self.sink.wait()
+            self.sink.stdout.close()
+            self.sink = None
+
+
+def relays(tls):
+    """Ours first, then those of the others that speak this."""
+    ours = [Relay("conduit, wolfSSL", CONDUIT_TLS="wolfssl"), Relay("conduit, OpenSSL", CONDUIT_TLS="openssl")]
+    others = [name for name, kind in KINDS.items() if name != "conduit" and kind[4 if tls else 3]]
+    return (ours if tls else [Relay("conduit")]) + [Relay(name) for name in others]
