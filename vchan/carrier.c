@@ -9,8 +9,8 @@
 
 #include "vchan/internal.h"
 
-/* Where bytes are moved the ring's part is inlined, too, if that is optimised across files: it saves
- * an eighth of the instructions. */
+/* Where bytes are moved the ring's part is inlined, too, if that is optimised across files: it
+ * saves an eighth of the instructions. */
 #define WITH_RING __attribute__((flatten))
 
 enum {
@@ -116,7 +116,7 @@ static __attribute__((noinline)) ssize_t read_nothing(struct vchan *vchan, struc
 }
 
 /* A flow with FLOW_SHORT_READS comes again by itself. One without it takes a short read for all
- * there is, and sleeps: the wish is set, but a peer that is closed, or gone since before there was a
+ * there is, and sleeps: the wish is set, but a peer that is closed, or was gone before there was a
  * flow, has rung its bell for the last time. */
 static WITH_RING ssize_t vchan_read(struct cdt_carrier *carrier, void *data, size_t length)
 {
@@ -172,8 +172,8 @@ static __attribute__((noinline)) ssize_t write_nothing(struct vchan *vchan, stru
     return status ? status : -EAGAIN;
 }
 
-/* What every write ends with. A part sets no wish: the flow asks again for the rest. From a ring that
- * cannot be nothing more is read: the peer could make the flow last for ever. */
+/* What every write ends with. A part sets no wish: the flow asks again for the rest. From a ring
+ * that cannot be nothing more is read: the peer could make the flow last for ever. */
 static inline ssize_t wrote(struct vchan *vchan, struct cdt_flow *flow, ssize_t n, bool all)
 {
     if (vchan->ring.bell)

@@ -224,7 +224,8 @@ static void test_no_directory(void **state)
                      0);
     until(f.reactor, f.serve.stopped);
     assert_int_equal(f.serve.listen_status, -ENOENT);
-    assert_string_equal(f.serve.listen_text, "/proc/nowhere cannot be used: no such file or directory");
+    assert_string_equal(f.serve.listen_text,
+                        "/proc/nowhere cannot be used: no such file or directory");
     f.context = mine;
     assert_int_equal(cdt_context_free(broken), 0);
 }

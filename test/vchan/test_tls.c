@@ -1,5 +1,5 @@
-/* TLS over a vchan of the local backend: every pair of backends, TLS 1.2 and 1.3, through small rings;
- * more bytes than they hold both ways at once; and all the ways to end. */
+/* TLS over a vchan of the local backend: every pair of backends, TLS 1.2 and 1.3, through small
+ * rings; more bytes than they hold both ways at once; and all the ways to end. */
 #include "test/vchan/meeting.h"
 
 #include "test/tls/tls.h"
@@ -17,7 +17,8 @@ static int start_server(struct serve *server, struct cdt_flow *flow)
     return cdt_tls_start(flow, ends.config[SERVER], NULL);
 }
 
-/* Two flows with TLS, open. The client begins with TLS before (`early`) or after it is connected. */
+/* Two flows with TLS, open. The client begins with TLS before (`early`) or after it has
+ * connected. */
 static void open_ends(const struct way *way, bool early)
 {
     struct probe *client = &ends.probe[CLIENT];
