@@ -89,8 +89,11 @@ OBJECTS   := $(SOURCES:%.c=$(OBJ)/%.o)
 TOOLS     := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tools/*.c))
 EXAMPLES  := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 PEERS     := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/peers/*.c))
-BENCHES   := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c)) $(PEERS) $(BUILD)/bench/load
-LOAD      := $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/load/*.c))
+LOOPS     := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/loops/*.c))
+OWN       := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/own/*.c)) $(LOOPS)
+BENCHES   := $(OWN) $(PEERS) $(BUILD)/bench/load
+MEASURE   := $(OBJ)/bench/measure.o
+LOAD      := $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/load/*.c)) $(MEASURE)
 FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/*.c))
 SUPPORT   := $(patsubst %.c,$(OBJ)/%.o,$(wildcard test/support/*.c))
 TESTROOMS := $(if $(CROSS),reactor flows tls vchan,$(filter-out fuzz support xen,$(patsubst test/%/,%,$(wildcard test/*/))))
@@ -102,11 +105,13 @@ ALL_C     := $(SOURCES) $(wildcard tools/*.c examples/*.c bench/*.c bench/*/*.c 
 ALL_H     := $(wildcard include/conduit/*.h */*.h bench/*/*.h test/*/*.h)
 
 # Examples and benchmarks that need other libraries; the peers of ours need none of those that we do.
-$(filter-out %/conduit,$(PEERS)): private LIBS :=
-$(addprefix $(BUILD)/,examples/libuv bench/peers/libuv bench/peers/libuv_write): private EXTRA := -luv
+$(filter-out %/conduit,$(PEERS) $(LOOPS)): private LIBS :=
+$(OWN): private EXTRA = $(LTO)
+$(addprefix $(BUILD)/,examples/libuv bench/loops/libuv bench/peers/libuv bench/peers/libuv_write): private EXTRA := -luv
 $(BUILD)/bench/peers/conduit: private EXTRA := $(LTO)
-$(BUILD)/bench/peers/libev: private EXTRA := -lev
+$(addprefix $(BUILD)/bench/,peers/libev loops/libev): private EXTRA := -lev
 $(BUILD)/bench/peers/libevent: private EXTRA := -levent_core
+$(BUILD)/bench/loops/libevent: private EXTRA := -levent_pthreads -levent_core
 $(BUILD)/bench/peers/libevent_bufferevent: private EXTRA := -levent_openssl -levent_core -lssl -lcrypto
 
 # ---- the groups of ./packages that a goal needs, and what it builds -------------------------------
@@ -170,9 +175,10 @@ stand-in = @echo '$(strip $(EXTRA)) is not installed' >$@.skipped; echo "SKIPPED
            printf '%s\n' '\#!/bin/sh' 'cat "$$0.skipped"; exit 77' >$@; chmod +x $@
 $(EXAMPLES) $(filter-out %/load,$(BENCHES)): $(BUILD)/%: %.c $(BUILD)/libconduit.a $(OBJ)/flags
 	@mkdir -p $(@D); rm -f $@.skipped
-	$(if $(call missing,$(EXTRA)),$(stand-in),$(COMPILE) -MMD -MP -MF $@.d $(LDFLAGS) $< $(BUILD)/libconduit.a \
+	$(if $(call missing,$(EXTRA)),$(stand-in),$(COMPILE) -MMD -MP -MF $@.d $(LDFLAGS) $(filter %.c %.o %.a,$^) \
 	    $(LIBS) $(EXTRA) -o $@)
-$(patsubst %.skipped,%,$(wildcard $(foreach d,examples bench bench/peers,$(BUILD)/$d/*.skipped))): FORCE
+$(OWN): $(MEASURE)
+$(patsubst %.skipped,%,$(wildcard $(foreach d,examples bench/own bench/loops bench/peers,$(BUILD)/$d/*.skipped))): FORCE
 
 $(BUILD)/bench/load: $(LOAD) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
@@ -203,7 +209,7 @@ $(FUZZERS): $(BUILD)/test/fuzz/%: $(OBJ)/test/fuzz/%.o $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
--include $(patsubst %.c,$(OBJ)/%.d,$(ALL_C)) $(EXAMPLES:=.d) $(BENCHES:=.d)
+-include $(patsubst %.c,$(OBJ)/%.d,$(ALL_C)) $(EXAMPLES:=.d) $(patsubst %,%.d,$(filter-out %/load,$(BENCHES)))
 
 # ---- running -------------------------------------------------------------------------------------
 # Tests may look at CDT_TEST_EMULATED (not the real machine) and CDT_TEST_SLOW (take fewer rounds).

@@ -110,15 +110,15 @@ class Relay:
                 "tls_nginx": f"ssl; ssl_certificate {cert}; ssl_certificate_key {key}" if tls else "",
                 "listen_conduit": f"tls:127.0.0.1:{port}" if tls else f"tcp:127.0.0.1:{port}"}
 
-    def start(self, mode, scheme):
+    def start(self, mode, scheme, before=()):
         self.sink, sink = Contender("epoll").start(mode, "tcp", cpu=1)
         try:
-            return self.start_before(sink[len("tcp:"):], scheme)
+            return self.start_before(sink[len("tcp:"):], scheme, before)
         except BaseException:
             self.stopped()
             raise
 
-    def start_before(self, sink, scheme):
+    def start_before(self, sink, scheme, before=()):
         program, configuration, arguments, _, _ = KINDS[self.kind]
         fields = self.fields(scheme, sink)
         if configuration:
@@ -127,7 +127,7 @@ class Relay:
         arguments = [argument.format(**fields) for argument in arguments]
         if self.kind == "conduit" and scheme == "tls":
             arguments[1:1] = ["--cert", fields["cert"], "--key", fields["key"]]
-        server = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        server = subprocess.Popen([*before, program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                   text=True, preexec_fn=on_cpu(0), cwd=self.folder.name,
                                   env={**os.environ, **self.environment})
         self.wait_for(fields["port"], server)

@@ -13,7 +13,7 @@
 
 #include <conduit/reactor.h>
 
-#include "bench/count.h"
+#include "bench/own/count.h"
 
 #define OPERATIONS 1000000u
 #define SAMPLES    2000u

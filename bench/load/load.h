@@ -19,9 +19,8 @@ struct options {
     uint64_t connections, operations, depth;
     double rate; /* a second, of all connections together; 0: closed loop */
     size_t size;
-    bool wait_end;   /* visits: until the server has closed */
-    bool resumption; /* TLS: with tickets */
-    bool count_calls;
+    bool wait_end;             /* visits: until the server has closed */
+    bool resumption;           /* TLS: with tickets */
     pid_t pids[LOAD_MAX_PIDS]; /* of the server */
     int pid_count;
 };

@@ -14,7 +14,7 @@
  *   ADDRESS   tcp:HOST:PORT  unix:PATH  tls:HOST:PORT  vchan:DOMID/PORT
  *   -c connections (1)   -n operations (10000)   -s bytes of a message (64)   -d depth (1)
  *   -r messages a second, of all connections together    -e, see visit    -R resume TLS sessions
- *   -p PID of the server, up to 8 times    -y count its system calls, instead of instructions */
+ *   -p PID of the server, up to 8 times */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ void load_die_errno(const char *what)
 static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: load echo|visit|shake|send|idle ADDRESS [-c N] [-n N] [-s N] [-d N] "
-                    "[-r RATE] [-eRy] [-p PID]...\n");
+                    "[-r RATE] [-eR] [-p PID]...\n");
     exit(2);
 }
 
@@ -57,7 +57,7 @@ static uint64_t number(uint64_t max)
 static void read_options(int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "c:n:s:d:r:eRyp:")) != -1) {
+    while ((option = getopt(argc, argv, "c:n:s:d:r:eRp:")) != -1) {
         if (option == 'c')
             options.connections = number(1000000);
         else if (option == 'n')
@@ -72,8 +72,6 @@ static void read_options(int argc, char **argv)
             options.wait_end = true;
         else if (option == 'R')
             options.resumption = true;
-        else if (option == 'y')
-            options.count_calls = true;
         else if (option == 'p' && options.pid_count < LOAD_MAX_PIDS)
             options.pids[options.pid_count++] = (pid_t)number(INT32_MAX);
         else

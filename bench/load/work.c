@@ -6,7 +6,7 @@
 
 #include "bench/load/histogram.h"
 #include "bench/load/load.h"
-#include "bench/load/measure.h"
+#include "bench/measure.h"
 
 enum { CONNECTING_AT_ONCE = 64, SENDS_AT_ONCE = 256, IDLE_BASE = 16 };
 
@@ -365,22 +365,12 @@ static void print_times(const char *name, const struct histogram *histogram)
     printf("\"max\": %.2f}", (double)histogram->max / 1e3);
 }
 
-/* Costs that could not be had are left out. */
-static void print_cost(const char *name, double cost)
-{
-    if (cost >= 0)
-        printf(", \"%s\": %.4f", name, cost / (double)(run.total - run.warm));
-}
-
 static void print(void)
 {
     printf("{\"operations\": %" PRIu64 ", \"seconds\": %.4f", run.total - run.warm, run.seconds);
     print_times("latency_us", &run.latency);
     print_times("late_us", &run.late);
-    print_cost("user_instructions", run.costs.user_instructions);
-    print_cost("kernel_instructions", run.costs.kernel_instructions);
-    print_cost("system_calls", run.costs.system_calls);
-    print_cost("cpu_us", run.costs.cpu_seconds < 0 ? -1 : run.costs.cpu_seconds * 1e6);
+    measure_print(&run.costs, (double)(run.total - run.warm));
     if (run.private_bytes > 0)
         printf(", \"private_bytes\": %.1f", run.private_bytes);
     if (run.resident_bytes > 0)
@@ -395,7 +385,7 @@ void work_run(struct transport *transport)
     run.transport = transport;
     run.work = find_work();
     prepare();
-    measure_open(options.pids, options.pid_count, options.count_calls);
+    measure_open(options.pids, options.pid_count);
     plan();
     connect_more();
     if (!run.over)

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/load/measure.h"
+#include "bench/measure.h"
 
-enum { USER, KERNEL, CLOCK, CALLS, EVENTS, MAX_THREADS = 64, MAX_PROCESSES = 64 };
+enum { USER, KERNEL, CLOCK, EVENTS, MAX_THREADS = 64, MAX_PROCESSES = 64 };
 
 static struct {
     pid_t processes[MAX_PROCESSES];
@@ -25,24 +26,6 @@ static struct {
 } watched;
 
 /* ---- counters -------------------------------------------------------------------------------- */
-
-static long tracepoint_of_calls(void)
-{
-    static const char *const paths[] = {
-        "/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
-        "/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id",
-    };
-    char line[32] = "";
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && !line[0]; i++) {
-        FILE *file = fopen(paths[i], "re");
-        if (!file)
-            continue;
-        if (!fgets(line, sizeof line, file))
-            line[0] = 0;
-        fclose(file);
-    }
-    return line[0] ? strtol(line, NULL, 10) : -1;
-}
 
 static int open_counter(int event, pid_t thread)
 {
@@ -59,23 +42,17 @@ static int open_counter(int event, pid_t thread)
     if (event == CLOCK) {
         attributes.type = PERF_TYPE_SOFTWARE;
         attributes.config = PERF_COUNT_SW_TASK_CLOCK;
-    } else if (event == CALLS) {
-        const long id = tracepoint_of_calls();
-        if (id < 0)
-            return -1;
-        attributes.type = PERF_TYPE_TRACEPOINT;
-        attributes.config = (uint64_t)id;
     }
     return (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static void watch_thread(pid_t thread, bool system_calls)
+static void watch_thread(pid_t thread)
 {
     if (watched.thread_count == MAX_THREADS)
         return;
     int *counters = watched.counters[watched.thread_count++];
     for (int event = 0; event < EVENTS; event++) {
-        counters[event] = (event == CALLS) == system_calls ? open_counter(event, thread) : -1;
+        counters[event] = open_counter(event, thread);
         if (counters[event] < 0)
             watched.available[event] = false;
     }
@@ -83,9 +60,9 @@ static void watch_thread(pid_t thread, bool system_calls)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-static void watch_process(pid_t process, bool system_calls);
+static void watch_process(pid_t process);
 
-static void watch_children(pid_t process, pid_t thread, bool system_calls)
+static void watch_children(pid_t process, pid_t thread)
 {
     char path[96];
     int child;
@@ -94,11 +71,11 @@ static void watch_children(pid_t process, pid_t thread, bool system_calls)
     if (!file)
         return;
     while (fscanf(file, "%d", &child) == 1)
-        watch_process(child, system_calls);
+        watch_process(child);
     fclose(file);
 }
 
-static void watch_process(pid_t process, bool system_calls)
+static void watch_process(pid_t process)
 {
     char path[64];
     const struct dirent *entry;
@@ -106,7 +83,7 @@ static void watch_process(pid_t process, bool system_calls)
     DIR *threads = opendir(path);
     if (!threads || watched.process_count == MAX_PROCESSES ||
         clock_getcpuclockid(process, &watched.clocks[watched.process_count])) {
-        fprintf(stderr, "load: process %d cannot be measured\n", (int)process);
+        fprintf(stderr, "process %d cannot be measured\n", (int)process);
         exit(1);
     }
     watched.processes[watched.process_count++] = process;
@@ -114,24 +91,26 @@ static void watch_process(pid_t process, bool system_calls)
         const pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
         if (thread <= 0)
             continue;
-        watch_thread(thread, system_calls);
-        watch_children(process, thread, system_calls);
+        watch_thread(thread);
+        watch_children(process, thread);
     }
     closedir(threads);
 }
 
-void measure_open(const pid_t *pids, int count, bool system_calls)
+void measure_open(const pid_t *pids, int count)
 {
     for (int event = 0; event < EVENTS; event++)
-        watched.available[event] = count > 0 && (event == CALLS) == system_calls;
+        watched.available[event] = count > 0;
     for (int i = 0; i < count; i++)
-        watch_process(pids[i], system_calls);
-    if (count == 0)
-        return;
-    if (system_calls && !watched.available[CALLS])
-        fprintf(stderr, "load: system calls cannot be counted here\n");
-    else if (!system_calls && !(watched.available[USER] && watched.available[KERNEL]))
-        fprintf(stderr, "load: instructions cannot be counted here, only CPU time\n");
+        watch_process(pids[i]);
+    if (count > 0 && !(watched.available[USER] && watched.available[KERNEL]))
+        fprintf(stderr, "instructions cannot be counted here, only CPU time\n");
+}
+
+void measure_open_self(void)
+{
+    const pid_t self = getpid();
+    measure_open(&self, 1);
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
@@ -187,12 +166,24 @@ struct costs measure_end(void)
     const double cpu = cpu_seconds(), clock = sum(CLOCK);
     costs.user_instructions = sum(USER);
     costs.kernel_instructions = sum(KERNEL);
-    costs.system_calls = sum(CALLS);
     if (clock >= 0)
         costs.cpu_seconds = clock / 1e9;
     else if (cpu >= 0 && watched.cpu_before >= 0)
         costs.cpu_seconds = cpu - watched.cpu_before;
     return costs;
+}
+
+static void print_cost(const char *name, double cost, double operations)
+{
+    if (cost >= 0)
+        printf(", \"%s\": %.4f", name, cost / operations);
+}
+
+void measure_print(const struct costs *costs, double operations)
+{
+    print_cost("user_instructions", costs->user_instructions, operations);
+    print_cost("kernel_instructions", costs->kernel_instructions, operations);
+    print_cost("cpu_us", costs->cpu_seconds < 0 ? -1 : costs->cpu_seconds * 1e6, operations);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * thread. */
 #include <sys/epoll.h>
 
-#include "bench/count.h"
+#include "bench/own/count.h"
 #include "test/support/vchan_pair.h"
 
 enum { SMALL = 64, BULK = 64 * 1024, HOPS = 400 * 1000, PIECES = 20 * 1000 };

@@ -164,7 +164,7 @@ static void measure(enum cdt_tls_backend backend, const char *cert, const char *
                                                       .on_accept = accept_tls,
                                                       .on_listen = on_listen,
                                                       .user = &listens};
-    struct cdt_server *server;
+    struct cdt_server *server = NULL;
     struct cdt_addr at;
     struct cdt_text_error error;
     int done[2] = {-1, -1}, go[2] = {-1, -1};
