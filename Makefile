@@ -94,6 +94,7 @@ OWN       := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/own/*.c)) $(LOOPS)
 BENCHES   := $(OWN) $(PEERS) $(BUILD)/bench/load
 MEASURE   := $(OBJ)/bench/measure.o
 LOAD      := $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/load/*.c)) $(MEASURE)
+BUDGET    := $(BUILD)/bench/budget/core
 FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/*.c))
 SUPPORT   := $(patsubst %.c,$(OBJ)/%.o,$(wildcard test/support/*.c))
 TESTROOMS := $(if $(CROSS),reactor flows tls vchan,$(filter-out fuzz support xen,$(patsubst test/%/,%,$(wildcard test/*/))))
@@ -120,6 +121,8 @@ NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons model) $(if
 NEED_deps     := $(NEED_test)
 NEED_test-xen := $(sort $(NEED_demo) libxen) # and what test/xen/run fetches
 NEED_bench    := $(NEED_demo) bench relays
+NEED_bench-page := bench
+NEED_budget   := $(NEED_demo) budget
 NEED_memcheck := $(NEED_test) valgrind
 NEED_coverage := $(NEED_test) coverage
 NEED_fuzz     := $(NEED_demo) clang
@@ -127,7 +130,7 @@ NEED_lint     := $(NEED_demo) test bench lint
 NEED_format   := lint
 DEPS ?= $(sort $(foreach g,$(MAKECMDGOALS),$(NEED_$g)))
 
-.PHONY: all tests deps demo test test-xen memcheck bench fuzz fuzzers coverage format format-check lint install clean help FORCE
+.PHONY: all tests deps demo test test-xen memcheck bench bench-page budget fuzz fuzzers coverage format format-check lint install clean help FORCE
 all: $(BUILD)/libconduit.a $(BUILD)/libconduit.so $(BUILD)/conduit $(EXAMPLES)
 tests: all $(TESTS)
 
@@ -184,6 +187,11 @@ $(BUILD)/bench/load: $(LOAD) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
 	$(LINK) $(LTO) $^ $(LIBS) -o $@
 
+# Without LTO: what it inlines where may change with any line, and the figures would jump.
+$(BUDGET): $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/budget/*.c)) $(BUILD)/libconduit.a
+	@mkdir -p $(@D)
+	$(LINK) -fno-lto $^ $(LIBS) -o $@
+
 $(BUILD)/test/%: $(OBJ)/test/%.o $(SUPPORT) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
 	$(LINK) $(WRAP) $(filter %.o %.a,$^) $(LIBS) -lcmocka -o $@
@@ -236,8 +244,13 @@ MEMCHECK := $(filter-out $(UNFIT),$(filter $(BUILD)/test/reactor/% $(BUILD)/test
 memcheck: $(MEMCHECK)
 	@CDT_TEST_SLOW=1 WRAPPER=.ci/memcheck LOG='$(CURDIR)/$(BUILD)/log-memcheck' $(RUN) test/run $(MEMCHECK)
 
-bench: all $(BENCHES)
-	@$(RUN) bench/run
+bench: all $(BENCHES) $(BUILD)/test/vchan/test_local_crash
+	@$(RUN) CFLAGS='$(CFLAGS) $(LTO)' bench/run
+bench-page: $(if $(DEPS),deps)
+	@$(RUN) bench/page.py
+
+budget: $(BUDGET)
+	@$(if $(CONFIG),echo 'the budgets are not for a build of $(CONFIG)' >&2; exit 1;) $(RUN) bench/budget/run
 
 FUZZ_TIME ?= 30
 fuzz: $(if $(DEPS),deps)
@@ -288,6 +301,8 @@ help:
 #? make deps           install what is missing [DEPS="groups of the file packages"]
 #? make test-xen       boot Xen in an emulator, and run the tests of vchan between its domains
 #? make bench          conduit and its peers side by side [QUICK=1] [ROUNDS=7] [ONLY="part of a name"]
+#? make bench-page     the results of a full run of it, written into docs/performance.md
+#? make budget         instructions and system calls of core workloads, against their budgets [UPDATE=1] [ONLY=]
 #? make memcheck | fuzz [FUZZ_TIME=30] | coverage | lint | format | format-check | clean
 #? make install        [PREFIX=/usr/local] [LIBDIR=] [DESTDIR=]
 #? variables: CC=clang  CROSS=aarch64-linux-gnu-  SANITIZE=address,undefined|thread  COVERAGE=1  LTO=  WERROR=1  CFLAGS=

@@ -106,8 +106,8 @@ class Relay:
         tls = scheme == "tls"
         return {"port": port, "sink": sink, "root": ROOT, "folder": self.folder.name, "cert": cert, "key": key,
                 "configuration": self.folder.name + "/configuration",
-                "tls_haproxy": f"ssl crt {both}" if tls else "",
-                "tls_nginx": f"ssl; ssl_certificate {cert}; ssl_certificate_key {key}" if tls else "",
+                "tls_haproxy": f"ssl crt {both} prefer-client-ciphers" if tls else "",
+                "tls_nginx": f"ssl; ssl_protocols TLSv1.3; ssl_certificate {cert}; ssl_certificate_key {key}" if tls else "",
                 "listen_conduit": f"tls:127.0.0.1:{port}" if tls else f"tcp:127.0.0.1:{port}"}
 
     def start(self, mode, scheme, before=()):

@@ -9,6 +9,7 @@
  *                        at once as there are connections
  *   load shake ADDRESS   TLS: connect, shake hands, close; likewise
  *   load send ADDRESS    messages one way, to a server that throws them away and then closes
+ *   load take ADDRESS    messages one way, from a server that sends without end
  *   load idle ADDRESS    connections that have said a byte: memory of each beyond the first 16th
  *
  *   ADDRESS   tcp:HOST:PORT  unix:PATH  tls:HOST:PORT  vchan:DOMID/PORT
@@ -39,8 +40,9 @@ void load_die_errno(const char *what)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: load echo|visit|shake|send|idle ADDRESS [-c N] [-n N] [-s N] [-d N] "
-                    "[-r RATE] [-eR] [-p PID]...\n");
+    fprintf(stderr,
+            "usage: load echo|visit|shake|send|take|idle ADDRESS [-c N] [-n N] [-s N] [-d N] "
+            "[-r RATE] [-eR] [-p PID]...\n");
     exit(2);
 }
 

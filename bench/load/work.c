@@ -1,10 +1,10 @@
-/* What is done with connections, whatever carries them: five kinds of work, each a row of functions
+/* What is done with connections, whatever carries them: six kinds of work, each a row of functions
  * that hear from the transport, and the counting that they share. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/load/histogram.h"
+#include "bench/histogram.h"
 #include "bench/load/load.h"
 #include "bench/measure.h"
 
@@ -128,13 +128,12 @@ void work_ended(struct connection *connection)
 
 static void start_messages(struct connection *connection, uint64_t wanted, uint64_t now)
 {
-    const uint64_t rest = run.total - run.started, messages = wanted < rest ? wanted : rest;
-    if (messages == 0)
+    if (wanted == 0)
         return;
-    for (uint64_t i = 0; i < messages; i++)
+    for (uint64_t i = 0; i < wanted; i++)
         connection->times[connection->started++ % options.depth] = now;
-    run.started += messages;
-    run.transport->send(connection, messages * options.size);
+    run.started += wanted;
+    run.transport->send(connection, wanted * options.size);
 }
 
 /* Messages are dealt out in turn, each at its time: which follows from its number. */
@@ -270,6 +269,19 @@ static void send_ended(struct connection *connection)
         run.transport->close(connection);
 }
 
+static void take_opened(struct connection *connection)
+{
+    (void)connection;
+}
+
+/* Messages are not marked: a time of their own they have not. */
+static void take_received(struct connection *connection, size_t length)
+{
+    connection->received += length;
+    for (; connection->received >= options.size; connection->received -= options.size)
+        count(0);
+}
+
 /* ---- idle ------------------------------------------------------------------------------------ */
 
 static void idle_opened(struct connection *connection)
@@ -305,6 +317,7 @@ static const struct work works[] = {
     {"visit", true, visit_opened, visit_received, NULL, visit_ended},
     {"shake", true, leave, nothing_received, NULL, nothing_ended},
     {"send", false, send_opened, nothing_received, send_on, send_ended},
+    {"take", false, take_opened, take_received, NULL, unexpected_end},
     {"idle", false, idle_opened, idle_received, NULL, unexpected_end},
 };
 
@@ -350,26 +363,11 @@ static void plan(void)
         load_die(options.work, "more operations (send) or connections (idle) are needed");
 }
 
-static void print_times(const char *name, const struct histogram *histogram)
-{
-    static const struct {
-        const char *name;
-        double share;
-    } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-    if (histogram->count == 0)
-        return;
-    printf(", \"%s\": {", name);
-    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
-        printf("\"%s\": %.2f, ", quantiles[i].name,
-               (double)histogram_quantile(histogram, quantiles[i].share) / 1e3);
-    printf("\"max\": %.2f}", (double)histogram->max / 1e3);
-}
-
 static void print(void)
 {
     printf("{\"operations\": %" PRIu64 ", \"seconds\": %.4f", run.total - run.warm, run.seconds);
-    print_times("latency_us", &run.latency);
-    print_times("late_us", &run.late);
+    histogram_print_us("latency_us", &run.latency);
+    histogram_print_us("late_us", &run.late);
     measure_print(&run.costs, (double)(run.total - run.warm));
     if (run.private_bytes > 0)
         printf(", \"private_bytes\": %.1f", run.private_bytes);
@@ -390,5 +388,7 @@ void work_run(struct transport *transport)
     connect_more();
     if (!run.over)
         transport->run();
+    if (options.resumption && transport->resumed + options.connections < run.total)
+        load_die("the server", "has not resumed all sessions");
     print();
 }

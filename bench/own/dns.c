@@ -1,47 +1,58 @@
-/* What names cost: user instructions to resolve 10,000 names to A and AAAA, 100 at a time,
- * through a local server: by bare c-ares on a plain epoll loop, with and without its readers of
- * answers; and by cdt_resolve_endp(), which also orders the addresses and makes endpoints of
- * them. Then the descriptors that are left.
+/* What names cost: names resolved to A and AAAA, 100 at a time, through a local server.
  *
- * The server is a child process that has one address for every question. */
+ *   dns conduit|cares|cares_unread|cares_sorted NAMES
+ *
+ *   conduit        cdt_resolve_endp(), which also orders the addresses and makes endpoints of them
+ *   cares          bare c-ares on a plain epoll loop, with its readers of answers
+ *   cares_unread   the same, the answers not read
+ *   cares_sorted   its ares_getaddrinfo(), which orders the addresses as well
+ *
+ * The server has one address for every question. It is the parent of the process that is measured,
+ * so that it is not counted. */
 #include <ares.h>
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <inttypes.h>
-#include <linux/perf_event.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdint.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <conduit/resolver.h>
 
-enum { NAMES = 10000, AT_A_TIME = 100, ROUNDS = 3 };
+#include "bench/own/own.h"
 
-static char names[NAMES][32], server[32];
-static struct cdt_endp *hosts[NAMES];
-static int counter_fd = -1;
-static size_t started, finished;
+enum { AT_A_TIME = 100, NAME_SIZE = 40 };
+
+static unsigned long name_count, started, finished;
+static char (*names)[NAME_SIZE];
+static char server[32];
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-static void serve(int fd)
+static int open_server(void)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof addr;
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, length) ||
+        getsockname(fd, (struct sockaddr *)&addr, &length))
+        own_die_errno("the name server's socket");
+    snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(addr.sin_port));
+    return fd;
+}
+
+static _Noreturn void serve(int fd)
+{
     for (;;) {
         uint8_t message[600];
         struct sockaddr_in client;
         socklen_t length = sizeof client;
         ssize_t n = recvfrom(fd, message, 512, 0, (struct sockaddr *)&client, &length);
-        bool v6 = n > 16 && message[n - 3] == 28;
+        const bool v6 = n > 16 && message[n - 3] == 28;
         const uint8_t record[] = {0xc0, 12, 0, v6 ? 28 : 1, 0, 1, 0, 0, 0, 60, 0, v6 ? 16 : 4};
 
         if (n <= 16)
@@ -56,47 +67,54 @@ static void serve(int fd)
     }
 }
 
-static pid_t start_server(void)
+static void on_child_end(int number)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof addr;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    pid_t pid;
+    int status = 0;
+    (void)number;
+    if (waitpid(-1, &status, WNOHANG) > 0)
+        _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
 
-    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, length) ||
-        getsockname(fd, (struct sockaddr *)&addr, &length))
-        abort();
-    snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(addr.sin_port));
-    pid = fork();
-    if (pid == 0)
+/* Returns in the child; the parent serves until that has ended, and ends as it does. */
+static void fork_from_server(void)
+{
+    const struct sigaction action = {.sa_handler = on_child_end};
+    const int fd = open_server();
+    if (sigaction(SIGCHLD, &action, NULL))
+        own_die_errno("sigaction");
+    const pid_t pid = fork();
+    if (pid < 0)
+        own_die_errno("fork");
+    if (pid > 0)
         serve(fd);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(fd);
-    return pid;
 }
 
 /* ---- bare c-ares ----------------------------------------------------------------------------- */
 
 static ares_channel channel;
 static int epoll_fd;
+static void (*ask_cares)(const char *name, size_t number);
 static bool reads;
-static uint8_t halves[NAMES];
+static uint8_t *halves;
 
 static void on_bare(void *user, int status, int timeouts, unsigned char *message, int length)
 {
-    size_t number = (size_t)(uintptr_t)user;
+    const size_t number = (size_t)(uintptr_t)user;
     struct ares_addrttl v4[8];
     struct ares_addr6ttl v6[8];
     int count = 8;
 
     (void)timeouts;
     if (status != ARES_SUCCESS)
-        abort();
+        own_die("c-ares", ares_strerror(status));
     if (reads && number & 1)
         status = ares_parse_aaaa_reply(message, length, NULL, v6, &count);
     else if (reads)
         status = ares_parse_a_reply(message, length, NULL, v4, &count);
     if (status != ARES_SUCCESS || (reads && count != 1))
-        abort();
+        own_die("c-ares", "wrong answer");
     if (++halves[number / 2] == 2)
         finished++;
 }
@@ -113,20 +131,37 @@ static void on_state(void *user, ares_socket_t fd, int readable, int writable)
         epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event);
 }
 
-static void ask_bare(void)
+static void ask_bare(const char *name, size_t number)
 {
-    for (; started < NAMES && started - finished < AT_A_TIME; started++) {
-        ares_query(channel, names[started], 1, 1, on_bare, (void *)(uintptr_t)(2 * started));
-        ares_query(channel, names[started], 1, 28, on_bare, (void *)(uintptr_t)(2 * started + 1));
-    }
+    ares_query(channel, name, 1, 1, on_bare, (void *)(uintptr_t)(2 * number));
+    ares_query(channel, name, 1, 28, on_bare, (void *)(uintptr_t)(2 * number + 1));
+}
+
+static void on_sorted(void *user, int status, int timeouts, struct ares_addrinfo *found)
+{
+    (void)user, (void)timeouts;
+    if (status != ARES_SUCCESS)
+        own_die("c-ares", ares_strerror(status));
+    if (!found->nodes || !found->nodes->ai_next || found->nodes->ai_next->ai_next)
+        own_die("c-ares", "wrong answer");
+    ares_freeaddrinfo(found);
+    finished++;
+}
+
+static void ask_sorted(const char *name, size_t number)
+{
+    const struct ares_addrinfo_hints hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = ARES_AI_NUMERICSERV};
+    (void)number;
+    ares_getaddrinfo(channel, name, "80", &hints, on_sorted, NULL);
 }
 
 static void turn_bare(void)
 {
     struct timeval time, *left = ares_timeout(channel, NULL, &time);
     struct epoll_event events[64];
-    int n = epoll_wait(epoll_fd, events, 64,
-                       left ? (int)(left->tv_sec * 1000 + left->tv_usec / 1000 + 1) : -1);
+    const int n = epoll_wait(epoll_fd, events, 64,
+                             left ? (int)(left->tv_sec * 1000 + left->tv_usec / 1000 + 1) : -1);
 
     if (n <= 0)
         ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
@@ -138,43 +173,64 @@ static void turn_bare(void)
 
 static void run_bare(void)
 {
-    struct ares_options options = {.timeout = 400, .tries = 4, .sock_state_cb = on_state};
+    char dns_alone[] = "b";
+    struct ares_options options = {
+        .timeout = 400, .tries = 4, .lookups = dns_alone, .sock_state_cb = on_state};
+    const int given =
+        ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
 
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_fd < 0 ||
-        ares_init_options(&channel, &options,
-                          ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) ||
+    if (epoll_fd < 0 || ares_init_options(&channel, &options, given) ||
         ares_set_servers_ports_csv(channel, server))
-        abort();
-    memset(halves, 0, sizeof halves);
-    while (finished < NAMES) {
-        ask_bare();
+        own_die("c-ares", "cannot be set up");
+    while (finished < name_count) {
+        for (; started < name_count && started - finished < AT_A_TIME; started++)
+            ask_cares(names[started], started);
         turn_bare();
     }
     ares_destroy(channel);
     close(epoll_fd);
 }
 
+static void prepare_unread(void)
+{
+    ask_cares = ask_bare;
+    halves = own_zalloc(name_count, sizeof *halves);
+}
+
+static void prepare_cares(void)
+{
+    prepare_unread();
+    reads = true;
+}
+
+static void prepare_sorted(void)
+{
+    ask_cares = ask_sorted;
+}
+
 /* ---- conduit --------------------------------------------------------------------------------- */
 
 static struct cdt_reactor *reactor;
 static struct cdt_resolver *resolver;
+static struct cdt_endp **hosts;
 
 static void ask_conduit(void);
 
 static void on_resolved(void *user, struct cdt_resolution *resolution)
 {
+    const int status = cdt_resolution_status(resolution);
     size_t count;
 
     (void)user;
-    if (cdt_resolution_status(resolution) > 0)
+    if (status > 0)
         return;
     cdt_resolution_endps(resolution, &count);
-    if (cdt_resolution_status(resolution) || count != 2)
-        abort();
+    if (status || count != 2)
+        own_die("cdt_resolve_endp", status ? cdt_strerror(status) : "wrong answer");
     cdt_resolution_free(resolution);
     finished++;
-    if (finished == NAMES)
+    if (finished == name_count)
         cdt_reactor_stop(reactor);
     else
         ask_conduit();
@@ -184,30 +240,53 @@ static void ask_conduit(void)
 {
     struct cdt_resolution *resolution;
 
-    for (; started < NAMES && started - finished < AT_A_TIME; started++)
-        if (cdt_resolve_endp(resolver, hosts[started], NULL, on_resolved, NULL, &resolution))
-            abort();
+    for (; started < name_count && started - finished < AT_A_TIME; started++) {
+        const int status =
+            cdt_resolve_endp(resolver, hosts[started], NULL, on_resolved, NULL, &resolution);
+        if (status)
+            own_die("cdt_resolve_endp", cdt_strerror(status));
+    }
 }
 
 static void run_conduit(void)
 {
-    struct cdt_resolver_options options = {
+    const struct cdt_resolver_options options = {
         .size = sizeof options, .servers = server, .resolv_conf = "", .hosts_file = ""};
 
     if (cdt_reactor_new(NULL, &reactor) || cdt_resolver_new(reactor, &options, &resolver))
-        abort();
+        own_die("cdt_resolver_new", "failed");
     ask_conduit();
     cdt_reactor_run(reactor);
     cdt_resolver_free(resolver);
     cdt_reactor_free(reactor);
 }
 
-/* ---- measuring ------------------------------------------------------------------------------- */
+static void prepare_conduit(void)
+{
+    hosts = own_zalloc(name_count, sizeof(void *));
+    for (size_t i = 0; i < name_count; i++) {
+        if (cdt_endp_host(names[i], 80, &hosts[i]))
+            own_die("cdt_endp_host", names[i]);
+    }
+}
 
-static unsigned open_fds(void)
+/* ---- one run --------------------------------------------------------------------------------- */
+
+static const struct contender {
+    const char *name;
+    void (*prepare)(void); /* not counted */
+    void (*run)(void);
+} contenders[] = {
+    {"conduit", prepare_conduit, run_conduit},
+    {"cares", prepare_cares, run_bare},
+    {"cares_unread", prepare_unread, run_bare},
+    {"cares_sorted", prepare_sorted, run_bare},
+};
+
+static int open_fds(void)
 {
     DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
+    int count = 0;
 
     while (folder && readdir(folder))
         count++;
@@ -216,52 +295,39 @@ static unsigned open_fds(void)
     return count;
 }
 
-static void measure(const char *what, void (*run)(void))
+static void measure(const struct contender *contender)
 {
-    unsigned fds = open_fds();
-    uint64_t count = 0;
-
-    started = finished = 0;
-    ioctl(counter_fd, PERF_EVENT_IOC_RESET, 0);
-    ioctl(counter_fd, PERF_EVENT_IOC_ENABLE, 0);
-    run();
-    ioctl(counter_fd, PERF_EVENT_IOC_DISABLE, 0);
-    if (read(counter_fd, &count, sizeof count) != sizeof count)
-        count = 0;
-    printf("%-34s %8.0f user instructions a name, %d descriptors left\n", what,
-           (double)count / NAMES, (int)open_fds() - (int)fds);
+    names = own_zalloc(name_count, sizeof *names);
+    for (size_t i = 0; i < name_count; i++)
+        snprintf(names[i], NAME_SIZE, "host%zu.example.test", i);
+    contender->prepare();
+    measure_open_self();
+    const int fds = open_fds();
+    measure_begin();
+    contender->run();
+    const struct costs costs = measure_end();
+    own_print_begin(name_count, &costs);
+    printf(", \"descriptors_left\": %d", open_fds() - fds);
+    own_print_end();
 }
 
-int main(void)
+static const struct contender *find(const char *name)
 {
-    struct perf_event_attr attributes = {.type = PERF_TYPE_HARDWARE,
-                                         .size = sizeof attributes,
-                                         .config = PERF_COUNT_HW_INSTRUCTIONS,
-                                         .disabled = 1,
-                                         .exclude_kernel = 1,
-                                         .exclude_hv = 1};
-    pid_t child = start_server();
+    for (size_t i = 0; i < sizeof contenders / sizeof *contenders; i++) {
+        if (strcmp(contenders[i].name, name) == 0)
+            return &contenders[i];
+    }
+    return NULL;
+}
 
-    counter_fd = (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-    if (counter_fd < 0)
-        printf("instructions cannot be counted here\n");
-    for (size_t i = 0; i < NAMES; i++) {
-        snprintf(names[i], sizeof names[i], "host%zu.example.test", i);
-        if (cdt_endp_host(names[i], 80, &hosts[i]))
-            abort();
+int main(int argc, char **argv)
+{
+    const struct contender *contender = argc == 3 ? find(argv[1]) : NULL;
+    if (!contender || !own_number(argv[2], 1, &name_count)) {
+        fprintf(stderr, "usage: dns conduit|cares|cares_unread|cares_sorted NAMES\n");
+        return 2;
     }
-    for (int round = 0; round < ROUNDS; round++) {
-        reads = false;
-        measure("bare c-ares, answers not read", run_bare);
-        reads = true;
-        measure("bare c-ares", run_bare);
-        measure("cdt_resolve_endp()", run_conduit);
-    }
-    for (size_t i = 0; i < NAMES; i++)
-        cdt_endp_free(hosts[i]);
-    if (counter_fd >= 0)
-        close(counter_fd);
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    fork_from_server();
+    measure(contender);
     return 0;
 }

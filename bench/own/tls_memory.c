@@ -1,21 +1,23 @@
-/* Memory of idle TLS connections of a server: heap (mallinfo2) and resident (smaps), each, after as
- * many connected one by one and after as many at once. The clients live in another process.
+/* Memory of idle TLS connections of a server, after each has said a byte: heap (mallinfo2) and what
+ * is resident. The clients live in another process.
  *
- *   tls_memory CERT KEY [CONNECTIONS [BACKEND]]
+ *   tls_memory BACKEND one|many CERT KEY CONNECTIONS
  *
- * test/tls/bar_memory.py makes the certificate and runs it. */
-#include <errno.h>
+ *   one    they connect one after the other
+ *   many   they connect all at once
+ *
+ * The costs of each connection are those of both processes, from connect() until all are idle. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <conduit/conduit.h>
+
+#include "bench/own/own.h"
 
 static struct cdt_tls_config *config;
 static struct cdt_reactor *reactor;
@@ -23,10 +25,8 @@ static unsigned open_flows, failed;
 
 static void must(int result, const char *what)
 {
-    if (result < 0) {
-        fprintf(stderr, "tls_memory: %s: %s\n", what, cdt_strerror(result));
-        exit(1);
-    }
+    if (result < 0)
+        own_die(what, cdt_strerror(result));
 }
 
 static void on_open(struct cdt_flow *flow)
@@ -119,36 +119,18 @@ static int accept_tls(struct cdt_server *server, struct cdt_flow *flow)
 
 static void on_listen(struct cdt_server *server, int status, const char *text)
 {
-    if (status) {
-        fprintf(stderr, "tls_memory: %s\n", text);
-        exit(1);
-    }
+    if (status)
+        own_die("listen", text);
     *(bool *)cdt_server_user(server) = true;
 }
 
-/* Private memory of this process, bytes. */
-static size_t resident(void)
-{
-    char line[256];
-    size_t sum = 0, kilobytes;
-    FILE *file = fopen("/proc/self/smaps_rollup", "re");
-    while (file && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "Private_Dirty: %zu kB", &kilobytes) == 1)
-            sum = kilobytes * 1024;
-    }
-    if (file)
-        fclose(file);
-    return sum;
-}
-
-static size_t heap(void)
+static double heap(void)
 {
     const struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
+    return (double)(info.uordblks + info.hblkhd);
 }
 
-static void measure(enum cdt_tls_backend backend, const char *cert, const char *key, unsigned count,
-                    bool at_once)
+static void make_config(enum cdt_tls_backend backend, const char *cert, const char *key)
 {
     const struct cdt_tls_identity identity = {.cert_file = cert, .key_file = key};
     const struct cdt_tls_options options = {.size = sizeof options,
@@ -156,6 +138,13 @@ static void measure(enum cdt_tls_backend backend, const char *cert, const char *
                                             .backend = backend,
                                             .identities = &identity,
                                             .identity_count = 1};
+    struct cdt_text_error error;
+    if (cdt_tls_config_new(reactor, &options, &config, &error))
+        own_die("server's configuration", error.text);
+}
+
+static void listen_at(struct cdt_addr *at)
+{
     bool listens = false;
     const struct cdt_flow_options flow_options = {.size = sizeof flow_options,
                                                   .handshake_timeout = CDT_NEVER};
@@ -165,68 +154,82 @@ static void measure(enum cdt_tls_backend backend, const char *cert, const char *
                                                       .on_listen = on_listen,
                                                       .user = &listens};
     struct cdt_server *server = NULL;
-    struct cdt_addr at;
-    struct cdt_text_error error;
-    int done[2] = {-1, -1}, go[2] = {-1, -1};
-    char byte;
-    must(cdt_reactor_new(NULL, &reactor), "reactor");
-    const int status = cdt_tls_config_new(reactor, &options, &config, &error);
-    if (status)
-        fprintf(stderr, "tls_memory: %s\n", error.text);
-    must(status, "server's configuration");
-    must(cdt_addr_ip(&at, "127.0.0.1", 0), "address");
-    must(cdt_tcp_listen(reactor, &at, &server_options, &handler, &server), "listen");
+    must(cdt_addr_ip(at, "127.0.0.1", 0), "address");
+    must(cdt_tcp_listen(reactor, at, &server_options, &handler, &server), "listen");
     while (!listens)
         cdt_reactor_step(reactor, CDT_SECOND);
-    must(cdt_server_address(server, &at), "address");
+    must(cdt_server_address(server, at), "address");
+}
+
+/* Until so many have come and nothing more happens; the first one costs what is made once. */
+static void serve_until(unsigned count, pid_t other)
+{
+    while (open_flows < count) {
+        cdt_reactor_step(reactor, CDT_SECOND);
+        if (failed || waitpid(other, NULL, WNOHANG))
+            own_die("clients", "have failed");
+    }
+    while (cdt_reactor_step(reactor, 500 * CDT_MS) > 0)
+        ;
+}
+
+static void measure(enum cdt_tls_backend backend, const struct cdt_addr *at, unsigned count,
+                    bool at_once)
+{
+    int done[2], go[2];
+    char byte;
     must(pipe2(done, O_CLOEXEC), "pipe");
     must(pipe2(go, O_CLOEXEC), "pipe");
+    measure_open_self();
     const pid_t other = fork();
     must(other, "fork");
     if (other == 0)
-        clients(backend, &at, count + 1, at_once, go[0], done[1]);
-    while (open_flows < 1) /* the first costs what is made once */
-        cdt_reactor_step(reactor, CDT_SECOND);
-    while (cdt_reactor_step(reactor, 500 * CDT_MS) > 0)
-        ;
-    const size_t heap_before = heap(), resident_before = resident();
+        clients(backend, at, count + 1, at_once, go[0], done[1]);
+    close(done[1]);
+    serve_until(1, other);
+    const double heap_before = heap(), resident_before = measure_resident();
+    measure_begin();
     must((int)write(go[1], "x", 1), "write");
-    while (open_flows < count + 1 && !failed)
-        cdt_reactor_step(reactor, CDT_SECOND);
-    while (cdt_reactor_step(reactor, 500 * CDT_MS) > 0) /* the echoes; then all is idle */
-        ;
-    must((int)read(done[0], &byte, 1), "read");
-    printf("%s, %s: %u connections: heap %zu, resident %zu bytes each\n",
-           cdt_tls_backend_name(backend), at_once ? "at once" : "one by one", count,
-           (heap() - heap_before) / count, (resident() - resident_before) / count);
-    fflush(stdout);
+    serve_until(count + 1, other);
+    must((int)read(done[0], &byte, 1) - 1, "clients");
+    const struct costs costs = measure_end();
+    const double heap_more = heap() - heap_before;
+    const double resident_more = measure_resident() - resident_before;
+    own_print_begin(count, &costs);
+    printf(", \"heap_bytes\": %.1f, \"resident_bytes\": %.1f", heap_more / count,
+           resident_more / count);
+    own_print_end();
     kill(other, SIGKILL);
     waitpid(other, NULL, 0);
 }
 
+/* Two thousand connections are more than the common limit. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    static const enum cdt_tls_backend both[] = {CDT_TLS_WOLFSSL, CDT_TLS_OPENSSL};
-    enum cdt_tls_backend only = CDT_TLS_ANY;
-    if (argc < 3) {
-        fprintf(stderr, "usage: tls_memory CERT KEY [CONNECTIONS [BACKEND]]\n");
+    enum cdt_tls_backend backend;
+    struct cdt_addr at;
+    unsigned long count;
+    const bool at_once = argc == 6 && strcmp(argv[2], "many") == 0;
+    if (argc != 6 || !(at_once || strcmp(argv[2], "one") == 0) || !own_number(argv[5], 1, &count)) {
+        fprintf(stderr, "usage: tls_memory BACKEND one|many CERT KEY CONNECTIONS\n");
         return 2;
     }
-    const unsigned count = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 2000;
-    if (argc > 4)
-        must(cdt_tls_backend_parse(argv[4], &only), argv[4]);
-    for (int i = 0; i < 4; i++) {
-        const enum cdt_tls_backend backend = both[i / 2];
-        if (!cdt_tls_built_in(backend) || (only != CDT_TLS_ANY && only != backend))
-            continue;
-        const pid_t child = fork(); /* each with a heap of its own */
-        int status;
-        if (child == 0) {
-            measure(backend, argv[1], argv[2], count, i & 1);
-            _exit(failed ? 1 : 0);
-        }
-        if (waitpid(child, &status, 0) != child || status)
-            return 1;
-    }
+    must(cdt_tls_backend_parse(argv[1], &backend), argv[1]);
+    if (!cdt_tls_built_in(backend))
+        own_die(argv[1], "not built in");
+    raise_descriptor_limit();
+    must(cdt_reactor_new(NULL, &reactor), "reactor");
+    make_config(backend, argv[3], argv[4]);
+    listen_at(&at);
+    measure(backend, &at, (unsigned)count, at_once);
     return 0;
 }

@@ -1,17 +1,26 @@
-/* What a flow costs over its bare ring: user instructions for each read and each write, of 64 bytes
- * that go to and fro and of bulk; and how often bulk rings the bell. Both ends are in one
- * thread. */
+/* What a flow costs over its bare ring: instructions for each read and each write. Both ends are in
+ * one thread.
+ *
+ *   vchan_ring flow|bare small|bulk|full OPERATIONS
+ *
+ *   small   64 bytes to and fro, each end asleep until the bell
+ *   bulk    pieces of 64 KiB one way, rings of 1 MiB
+ *   full    the same, and the writer keeps the ring full
+ *
+ * An operation is a read or a write. A bare ring that is full refuses, and to wait for room is all
+ * that its user could do: `bare full` is `bare bulk`. */
 #include <sys/epoll.h>
 
-#include "bench/own/count.h"
+#include "bench/own/own.h"
 #include "test/support/vchan_pair.h"
 
-enum { SMALL = 64, BULK = 64 * 1024, HOPS = 400 * 1000, PIECES = 20 * 1000 };
+enum { SMALL = 64, BULK = 64 * 1024 };
 
 static uint8_t bytes[BULK];
 static struct vchan_layout layout;
 static struct vchan *end[2];
 static int fd[2];
+static unsigned long pieces; /* each written once and read once */
 
 static void make(void)
 {
@@ -21,14 +30,30 @@ static void make(void)
         end[i] = pair_end(&layout, i == 0, fd[i]);
 }
 
+static uint64_t bells(void)
+{
+    return end[0]->bells_sent + end[1]->bells_sent;
+}
+
+static void report(const struct costs *costs, uint64_t rung)
+{
+    own_print_begin(2 * pieces, costs);
+    printf(", \"bells\": %.6f", (double)rung / (double)pieces);
+    own_print_end();
+}
+
 /* ---- the bare ring --------------------------------------------------------------------------- */
+
+static uint64_t rung_bare;
 
 static void bare_write(int side, size_t length)
 {
     struct vchan_ring *ring = &end[side]->ring;
     pair_check(vchan_ring_write(ring, bytes, length, false) == (ssize_t)length, "write");
-    if (ring->bell)
+    if (ring->bell) {
         (void)!send(fd[side], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        rung_bare++;
+    }
     ring->bell = false;
 }
 
@@ -36,77 +61,78 @@ static void bare_write(int side, size_t length)
 static void bare_read(int side, int epoll_fd, size_t length)
 {
     struct epoll_event event;
-    if (epoll_fd >= 0)
+    if (epoll_fd >= 0) {
         pair_check(epoll_wait(epoll_fd, &event, 1, -1) == 1, "epoll_wait");
-    if (epoll_fd >= 0)
         pair_acknowledge(end[side]);
+    }
     pair_check(vchan_ring_read(&end[side]->ring, bytes, BULK, epoll_fd >= 0) == (ssize_t)length,
                "read");
 }
 
-static double bare_small(void)
+static void finish_bare(void)
 {
-    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    const struct costs costs = measure_end();
+    report(&costs, rung_bare);
+    for (int i = 0; i < 2; i++)
+        pair_close(end[i], CDT_CLOSE_ORDERLY);
+    pair_layout_free(&layout);
+}
+
+static void bare_small(void)
+{
+    const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     make();
     for (int i = 0; i < 2; i++) {
         struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd[i], &event);
+        pair_check(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd[i], &event) == 0, "epoll_ctl");
     }
-    start_counting();
-    for (int i = 0; i < HOPS; i++) {
-        bare_write(i % 2, SMALL);
-        bare_read(!(i % 2), epoll_fd, SMALL);
+    measure_begin();
+    for (unsigned long i = 0; i < pieces; i++) {
+        const int from = i & 1;
+        bare_write(from, SMALL);
+        bare_read(!from, epoll_fd, SMALL);
     }
-    double count = counted_per(2.0 * HOPS);
+    finish_bare();
     close(epoll_fd);
-    for (int i = 0; i < 2; i++)
-        pair_close(end[i], CDT_CLOSE_ORDERLY);
-    pair_layout_free(&layout);
-    return count;
 }
 
-static double bare_bulk(void)
+static void bare_bulk(void)
 {
     make();
     layout.page->cli_notify = layout.page->srv_notify = 0;
-    start_counting();
-    for (int i = 0; i < PIECES; i++) {
+    measure_begin();
+    for (unsigned long i = 0; i < pieces; i++) {
         bare_write(1, BULK);
         bare_read(0, -1, BULK);
     }
-    double count = counted_per(2.0 * PIECES);
-    for (int i = 0; i < 2; i++)
-        pair_close(end[i], CDT_CLOSE_ORDERLY);
-    pair_layout_free(&layout);
-    return count;
+    finish_bare();
 }
 
 /* ---- flows ----------------------------------------------------------------------------------- */
 
 static struct cdt_reactor *reactor;
 static struct cdt_flow *flow[2];
-static size_t got, hops;
+static unsigned long hops, written;
+static uint64_t got;
 
 static void on_small(struct cdt_flow *at, const void *data, size_t length)
 {
-    if (++hops == HOPS)
+    if (++hops == pieces)
         cdt_reactor_stop(reactor);
     else
         cdt_flow_write(at, data, length);
 }
 
-static size_t written;
-
 static void count_bulk(size_t length)
 {
     got += length;
-    if (got == (size_t)PIECES * BULK)
+    if (got == (uint64_t)pieces * BULK)
         cdt_reactor_stop(reactor);
 }
 
 static int write_piece(struct cdt_flow *at)
 {
-    if (written == PIECES)
+    if (written == pieces)
         return 1;
     written++;
     return cdt_flow_write(at, bytes, BULK);
@@ -139,12 +165,17 @@ static void trickle(struct cdt_flow *at)
         write_piece(at);
 }
 
+static void ping(struct cdt_flow *at)
+{
+    cdt_flow_write(at, bytes, SMALL);
+}
+
 static const struct cdt_handler small = {.size = sizeof small, .on_read = on_small};
 static const struct cdt_handler bulk = {.size = sizeof bulk, .on_read = on_bulk};
 static const struct cdt_handler flooding = {
     .size = sizeof flooding, .on_read = on_flood, .on_writable = flood};
 
-static void begin(const struct cdt_handler *handler)
+static void run_flows(const struct cdt_handler *handler, void (*first)(struct cdt_flow *))
 {
     make();
     pair_check(cdt_reactor_new(NULL, &reactor) == 0, "cdt_reactor_new");
@@ -152,57 +183,59 @@ static void begin(const struct cdt_handler *handler)
         flow[i] = pair_flow(reactor, end[i], NULL, handler);
     while (cdt_reactor_step(reactor, 0) > 0)
         ;
-}
-
-static void finish(void)
-{
+    const uint64_t before = bells();
+    measure_begin();
+    first(flow[1]);
+    cdt_reactor_run(reactor);
+    const struct costs costs = measure_end();
+    report(&costs, bells() - before);
     cdt_reactor_free(reactor);
     pair_layout_free(&layout);
 }
 
-static double flow_small(void)
+static void flow_small(void)
 {
-    begin(&small);
-    start_counting();
-    cdt_flow_write(flow[1], bytes, SMALL);
-    cdt_reactor_run(reactor);
-    double count = counted_per(2.0 * HOPS);
-    finish();
-    return count;
+    run_flows(&small, ping);
 }
 
-static double flow_bulk(const struct cdt_handler *handler, void (*first)(struct cdt_flow *),
-                        double *bells)
+static void flow_bulk(void)
 {
-    begin(handler);
-    got = written = 0;
-    start_counting();
-    first(flow[1]);
-    cdt_reactor_run(reactor);
-    double count = counted_per(2.0 * PIECES);
-    *bells = (double)(end[0]->bells_sent + end[1]->bells_sent) / PIECES;
-    finish();
-    return count;
+    run_flows(&bulk, trickle);
 }
 
-static void report(const char *what, double layer, double bare)
+static void flow_full(void)
 {
-    printf("%-28s %6.1f user instructions an operation, %6.1f over the bare ring's %6.1f\n", what,
-           layer, layer - bare, bare);
+    run_flows(&flooding, flood);
 }
 
-int main(void)
+/* ---- one run --------------------------------------------------------------------------------- */
+
+static const struct work {
+    const char *who, *what;
+    void (*run)(void);
+} works[] = {
+    {"flow", "small", flow_small}, {"flow", "bulk", flow_bulk}, {"flow", "full", flow_full},
+    {"bare", "small", bare_small}, {"bare", "bulk", bare_bulk}, {"bare", "full", bare_bulk},
+};
+
+static const struct work *find(const char *who, const char *what)
 {
-    double bells, bare, layer;
-    open_counter();
-    bare = bare_small();
-    layer = flow_small();
-    report("64 bytes to and fro", layer, bare);
-    bare = bare_bulk();
-    layer = flow_bulk(&bulk, trickle, &bells);
-    report("64 KiB, 1 MiB of ring", layer, bare);
-    layer = flow_bulk(&flooding, flood, &bells);
-    report("the same, and it is full", layer, bare);
-    printf("bells for each 64 KiB of it: %.5f\n", bells);
+    for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
+        if (strcmp(works[i].who, who) == 0 && strcmp(works[i].what, what) == 0)
+            return &works[i];
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    const struct work *work = argc == 4 ? find(argv[1], argv[2]) : NULL;
+    if (!work || !own_number(argv[3], 2, &pieces)) {
+        fprintf(stderr, "usage: vchan_ring flow|bare small|bulk|full OPERATIONS\n");
+        return 2;
+    }
+    pieces /= 2;
+    measure_open_self();
+    work->run();
     return 0;
 }

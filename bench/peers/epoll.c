@@ -39,7 +39,7 @@ static void on_accept(void)
         if (!connection)
             peer_die("calloc");
         connection->fd = fd;
-        watch(connection, EPOLL_CTL_ADD, EPOLLIN);
+        watch(connection, EPOLL_CTL_ADD, peer.source ? EPOLLOUT : EPOLLIN);
     }
 }
 
@@ -57,6 +57,12 @@ static void on_readable(struct connection *connection)
     if (left > 0)
         watch(connection, EPOLL_CTL_MOD, EPOLLOUT);
     else if (left < 0 || peer.close_after_echo)
+        leave(connection);
+}
+
+static void on_source_writable(struct connection *connection)
+{
+    if (send(connection->fd, buffer, sizeof buffer, MSG_NOSIGNAL) < 0 && errno != EAGAIN)
         leave(connection);
 }
 
@@ -83,6 +89,8 @@ int main(int argc, char **argv)
             struct connection *connection = events[i].data.ptr;
             if (!connection)
                 on_accept();
+            else if (peer.source)
+                on_source_writable(connection);
             else if (connection->rest.data)
                 on_writable(connection);
             else

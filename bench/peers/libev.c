@@ -82,6 +82,7 @@ int main(int argc, char **argv)
     ev_io listening;
     peer = peer_start(argc, argv);
     peer_refuse_tls(&peer);
+    peer_refuse_source(&peer);
     if (!loop)
         return 1;
     ev_io_init(&listening, on_accept, peer.listener, EV_READ);

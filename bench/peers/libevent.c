@@ -91,6 +91,7 @@ int main(int argc, char **argv)
     struct evconnlistener *listener;
     peer = peer_start(argc, argv);
     peer_refuse_tls(&peer);
+    peer_refuse_source(&peer);
     if (!base)
         return 1;
     listener = evconnlistener_new(base, on_accept, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, peer.listener);

@@ -26,8 +26,11 @@ static void on_readable(struct bufferevent *connection, void *arg);
 /* The output has fallen to the low watermark; set only where that matters. */
 static void on_written(struct bufferevent *connection, void *arg)
 {
+    static const char buffer[PEER_BUFFER];
     (void)arg;
-    if (peer.close_after_echo) {
+    if (peer.source) {
+        bufferevent_write(connection, buffer, sizeof buffer);
+    } else if (peer.close_after_echo) {
         bufferevent_free(connection);
     } else {
         bufferevent_setcb(connection, on_readable, NULL, on_event, NULL);
@@ -69,10 +72,12 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     (void)from, (void)length, (void)arg;
     if (!connection)
         peer_die("bufferevent");
-    bufferevent_setcb(connection, on_readable, NULL, on_event, NULL);
+    bufferevent_setcb(connection, on_readable, peer.source ? on_written : NULL, on_event, NULL);
     bufferevent_setwatermark(connection, EV_WRITE, peer.close_after_echo ? 0 : PEER_HIGH_WATER / 4,
                              0);
     bufferevent_enable(connection, EV_READ | EV_WRITE);
+    if (peer.source)
+        on_written(connection, NULL);
 }
 
 static void load_identity(void)

@@ -63,6 +63,7 @@ static inline int serve(int argc, char **argv)
     uv_loop_t *loop = uv_default_loop();
     peer = peer_start(argc, argv);
     peer_refuse_tls(&peer);
+    peer_refuse_source(&peer);
     uv_stream_t *listener = make_stream(loop);
     must(peer.is_unix ? uv_pipe_open((uv_pipe_t *)listener, peer.listener)
                       : uv_tcp_open((uv_tcp_t *)listener, peer.listener),

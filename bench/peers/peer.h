@@ -1,11 +1,12 @@
 /* What the small servers of this folder have in common: their arguments, the listening socket, and
  * what is left of a send that was cut short.
  *
- *   NAME echo|close|discard ADDRESS [CERT KEY]
+ *   NAME echo|close|discard|source ADDRESS [CERT KEY]
  *
- * echo sends everything back; close too, and then closes at once; discard only reads. ADDRESS is
- * HOST:PORT (IPv4, port 0: any) or the path of a Unix socket. CERT and KEY, PEM files, are for those
- * that speak TLS. The address is printed when the server listens. */
+ * echo sends everything back; close too, and then closes at once; discard only reads; source only
+ * sends, as much as is taken. ADDRESS is HOST:PORT (IPv4, port 0: any) or the path of a Unix socket.
+ * CERT and KEY, PEM files, are for those that speak TLS. The address is printed when the server
+ * listens. */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
@@ -25,7 +26,7 @@
 enum { PEER_BACKLOG = 4096, PEER_ACCEPTS = 64, PEER_BUFFER = 65536, PEER_HIGH_WATER = 65536 };
 
 struct peer {
-    bool close_after_echo, discard, is_unix;
+    bool close_after_echo, discard, source, is_unix, is_vchan;
     int listener; /* nonblocking; accepted sockets inherit its TCP_NODELAY */
     const char *cert, *key;
 };
@@ -38,7 +39,7 @@ static inline void peer_die(const char *what)
 
 static inline void peer_usage(const char *name)
 {
-    fprintf(stderr, "usage: %s echo|close|discard HOST:PORT|PATH [CERT KEY]\n", name);
+    fprintf(stderr, "usage: %s echo|close|discard|source HOST:PORT|PATH [CERT KEY]\n", name);
     exit(2);
 }
 
@@ -83,7 +84,8 @@ static inline struct peer peer_start(int argc, char **argv)
         peer_usage(argv[0]);
     peer.close_after_echo = strcmp(argv[1], "close") == 0;
     peer.discard = strcmp(argv[1], "discard") == 0;
-    if (!peer.close_after_echo && !peer.discard && strcmp(argv[1], "echo") != 0)
+    peer.source = strcmp(argv[1], "source") == 0;
+    if (!peer.close_after_echo && !peer.discard && !peer.source && strcmp(argv[1], "echo") != 0)
         peer_usage(argv[0]);
     if (argc == 5) {
         peer.cert = argv[3];
@@ -91,18 +93,30 @@ static inline struct peer peer_start(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     peer.is_unix = strchr(argv[2], '/') != NULL;
-    peer.listener = peer.is_unix ? peer_listen_unix(argv[2]) : peer_listen_tcp(argv[2]);
+    peer.is_vchan = strcmp(argv[2], "vchan") == 0;
+    if (!peer.is_vchan)
+        peer.listener = peer.is_unix ? peer_listen_unix(argv[2]) : peer_listen_tcp(argv[2]);
     fflush(stdout);
     return peer;
 }
 
-/* For those that have no TLS. */
-static inline void peer_refuse_tls(const struct peer *peer)
+/* For those that have no TLS, or are no sources. */
+static inline void peer_refuse(bool asked, const char *what)
 {
-    if (peer->cert) {
-        fprintf(stderr, "this server speaks no TLS\n");
+    if (asked) {
+        fprintf(stderr, "this server is no %s\n", what);
         exit(2);
     }
+}
+
+static inline void peer_refuse_tls(const struct peer *peer)
+{
+    peer_refuse(peer->cert, "server of TLS");
+}
+
+static inline void peer_refuse_source(const struct peer *peer)
+{
+    peer_refuse(peer->source, "source");
 }
 
 /* ---- sockets: what was not sent -------------------------------------------------------------- */

@@ -128,7 +128,7 @@ def test_reload_of_clients_anchors():
 
 
 def test_handshakes_while_reloading():
-    """Few here; bar_reload.py does 10,000."""
+    """Few here; bench/checks.py does 10,000."""
     for backend in BACKENDS:
         both = pki("live-both.pem")  # certificate and key change in one step
         pki.write("live-both.pem", pki.read("p256.both.pem"))

@@ -261,12 +261,13 @@ static void test_cycles(void **state)
     let_them_come(reactor, seed);
     until(reactor, serve_counters(&serve).active == 0);
     settle(reactor);
+    const struct cdt_server_counters counters = serve_counters(&serve);
+    print_message("%u clients: %lu flows, %lu of them ended in order; left behind %d\n", cycles(),
+                  (unsigned long)counters.accepted, (unsigned long)counters.closed,
+                  (int)test_open_fds() - (int)fds + count_files(folder) - files + count_rings());
     assert_int_equal(test_open_fds(), fds);
     assert_int_equal(count_files(folder), files);
     assert_int_equal(count_rings(), 0);
-    const struct cdt_server_counters counters = serve_counters(&serve);
-    print_message("%u clients: %lu flows, %lu of them ended in order\n", cycles(),
-                  (unsigned long)counters.accepted, (unsigned long)counters.closed);
     assert_true(counters.accepted >= cycles() / 2);
 
     start_client(reactor, &probe); /* and the server serves as ever */

@@ -3,7 +3,9 @@
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { HISTOGRAM_BITS = 5, HISTOGRAM_PLACES = (64 - HISTOGRAM_BITS + 1) << HISTOGRAM_BITS };
 
@@ -51,6 +53,22 @@ static inline uint64_t histogram_quantile(const struct histogram *histogram, dou
         }
     }
     return histogram->max;
+}
+
+/* In us, as a member of a JSON object, after a comma; nothing if there are none. */
+static inline void histogram_print_us(const char *name, const struct histogram *histogram)
+{
+    static const struct {
+        const char *name;
+        double share;
+    } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+    if (histogram->count == 0)
+        return;
+    printf(", \"%s\": {", name);
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
+        printf("\"%s\": %.2f, ", quantiles[i].name,
+               (double)histogram_quantile(histogram, quantiles[i].share) / 1e3);
+    printf("\"max\": %.2f}", (double)histogram->max / 1e3);
 }
 
 #endif
