@@ -194,7 +194,7 @@ $(BUDGET): $(patsubst %.c,$(OBJ)/%.o,$(wildcard bench/budget/*.c)) $(BUILD)/libc
 
 $(BUILD)/test/%: $(OBJ)/test/%.o $(SUPPORT) $(BUILD)/libconduit.a
 	@mkdir -p $(@D)
-	$(LINK) $(WRAP) $(filter %.o %.a,$^) $(LIBS) -lcmocka -o $@
+	$(LINK) -fno-lto $(WRAP) $(filter %.o %.a,$^) $(LIBS) -lcmocka -o $@
 # Tests make certificates with libcrypto, also where OpenSSL is no backend.
 TEST_CRYPTO := $(if $(TLS_LIBS),$(if $(filter -lcrypto,$(TLS_LIBS)),-lcrypto,$(if $(call missing,-lcrypto),,-lcrypto)))
 TEST_CPPFLAGS := $(if $(TEST_CRYPTO),-DCDT_TEST_LIBCRYPTO)

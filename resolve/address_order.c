@@ -100,24 +100,31 @@ uint64_t address_key(const struct cdt_addr *to, const struct cdt_addr *from)
     return mismatch << 24 | (uint64_t)(255 - policy->precedence) << 16 | (uint64_t)scope << 8 | far;
 }
 
+/* A socket that is not connected; -1: none is left. */
+static int unbound_socket(struct address_sources *sources, int family)
+{
+    static const struct sockaddr none = {.sa_family = AF_UNSPEC};
+    const bool is_v6 = family == AF_INET6;
+    if (sources->fd[is_v6] < 0)
+        sources->fd[is_v6] = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    else if (sources->is_bound[is_v6])
+        (void)connect(sources->fd[is_v6], &none, sizeof none);
+    sources->is_bound[is_v6] = true;
+    return sources->fd[is_v6];
+}
+
 bool address_source(struct address_sources *sources, const struct cdt_addr *to,
                     struct cdt_addr *from)
 {
-    static const struct sockaddr none = {.sa_family = AF_UNSPEC};
-    const int family = to->any.sa_family;
-    int *fd = &sources->fd[family == AF_INET6];
+    const int fd = unbound_socket(sources, to->any.sa_family);
     struct cdt_addr target = *to;
-    if (*fd < 0)
-        *fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (*fd < 0)
+    if (fd < 0)
         return false;
     if (cdt_addr_port(to) == 0)
         target.v4.sin_port = htons(9); /* discard; the port of IPv6 has the same place */
     from->length = sizeof from->v6;
-    const bool found = connect(*fd, &target.any, target.length) == 0 &&
-                       getsockname(*fd, &from->any, &from->length) == 0;
-    (void)connect(*fd, &none, sizeof none); /* or the next one would have this source */
-    return found;
+    return connect(fd, &target.any, target.length) == 0 &&
+           getsockname(fd, &from->any, &from->length) == 0;
 }
 
 void address_sources_close(struct address_sources *sources)
@@ -126,5 +133,6 @@ void address_sources_close(struct address_sources *sources)
         if (sources->fd[i] >= 0)
             close(sources->fd[i]);
         sources->fd[i] = -1;
+        sources->is_bound[i] = false;
     }
 }

@@ -12,7 +12,8 @@
 struct address_sources {
     /* The source address for `to`; false: there is no way. Tests have their own. */
     bool (*find)(struct address_sources *sources, const struct cdt_addr *to, struct cdt_addr *from);
-    int fd[2]; /* a socket for IPv4 and one for IPv6; -1: not open */
+    int fd[2];        /* a socket for IPv4 and one for IPv6; -1: not open */
+    bool is_bound[2]; /* to the source of the address that was asked for before */
 };
 
 /* Asks the kernel: connect(2) of a datagram socket sends nothing. */

@@ -49,6 +49,11 @@ uint64_t resolver_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
+static void close_sources(struct cdt_deferred *asked)
+{
+    address_sources_close(&cdt_container_of(asked, struct cdt_resolver, asked)->sources);
+}
+
 static int fill(struct cdt_resolver *resolver, const struct cdt_resolver_options *options)
 {
     static const struct cdt_rewrite rules[] = {{"", cdt_rewrite_system, NULL},
@@ -57,7 +62,8 @@ static int fill(struct cdt_resolver *resolver, const struct cdt_resolver_options
     int status;
     resolver->delay = options->delay ? options->delay : DELAY_MS * CDT_MS;
     resolver->trace = debug && *debug;
-    resolver->sources = (struct address_sources){address_source, {-1, -1}};
+    resolver->sources = (struct address_sources){.find = address_source, .fd = {-1, -1}};
+    resolver->asked.fn = close_sources;
     resolver->services_path = path_or(options->services_file, "/etc/services");
     resolver->hosts_path = path_or(options->hosts_file, "/etc/hosts");
     if (!resolver->services_path || !resolver->hosts_path)
@@ -100,6 +106,8 @@ void cdt_resolver_free(struct cdt_resolver *resolver)
     if (!resolver_usable(resolver))
         return;
     resolver->freed = true;
+    cdt_defer_cancel(&resolver->asked);
+    address_sources_close(&resolver->sources);
     resolutions_orphan(resolver);
     if (resolver->dns)
         dns_free(resolver->dns);

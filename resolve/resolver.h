@@ -51,6 +51,7 @@ struct cdt_resolver {
     struct rule **rules; /* sorted by suffix */
     size_t rule_count, rule_room;
     struct address_sources sources;
+    struct cdt_deferred asked;    /* they are closed after a turn that has used them */
     struct cdt_resolution *first; /* those that are not freed */
     struct cdt_resolution *spare; /* memory to be used again, linked by `next` */
     unsigned spares;

@@ -156,7 +156,8 @@ static void find_keys(struct cdt_resolution *r)
         result->key = address_key(to, sources->find(sources, to, &from) ? &from : NULL);
         result->is_keyed = true;
     }
-    address_sources_close(sources);
+    if (sources->fd[0] >= 0 || sources->fd[1] >= 0)
+        cdt_defer(r->resolver->reactor, &r->resolver->asked);
 }
 
 static bool is_before(const struct result *a, const struct result *b)

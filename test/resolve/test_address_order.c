@@ -79,7 +79,7 @@ static void rules(void **state)
 
 static void the_kernels_sources(void **state)
 {
-    struct address_sources sources = {address_source, {-1, -1}};
+    struct address_sources sources = {.find = address_source, .fd = {-1, -1}};
     struct cdt_addr to, from;
     (void)state;
     assert_int_equal(cdt_addr_ip(&to, "127.0.0.1", 0), 0);
