@@ -2,8 +2,9 @@
  * written early never goes out in plain; the endpoints of such flows. Once for each backend. */
 #include <conduit/context.h>
 
-#include "test/support/identity.h"
 #include "test/support/serve.h"
+
+#include "test/context/tls.h"
 
 static enum cdt_tls_backend backend; /* of the tests that run now */
 
@@ -16,30 +17,11 @@ struct world {
     char folder[64];
 };
 
-static struct cdt_tls_config *make_config(struct world *world, enum cdt_tls_role role)
-{
-    static const struct cdt_tls_identity identity = {.cert = test_certificate, .key = test_key};
-    struct cdt_tls_options options = {
-        .size = sizeof options, .role = role, .backend = backend, .alpn = "echo,other"};
-    struct cdt_text_error error = {.text = ""};
-    struct cdt_tls_config *config;
-    if (role == CDT_TLS_SERVER) {
-        options.identities = &identity;
-        options.identity_count = 1;
-    } else {
-        options.system_anchors = CDT_OFF;
-        options.ca = test_certificate;
-    }
-    if (cdt_tls_config_new(world->reactor, &options, &config, &error) != 0)
-        fail_msg("%s", error.text);
-    return config;
-}
-
 static void begin(struct world *world)
 {
     *world = (struct world){.reactor = test_reactor()};
-    world->client = make_config(world, CDT_TLS_CLIENT);
-    world->server = make_config(world, CDT_TLS_SERVER);
+    world->client = make_config(world->reactor, CDT_TLS_CLIENT, backend, "echo,other");
+    world->server = make_config(world->reactor, CDT_TLS_SERVER, backend, "echo,other");
     const struct cdt_flow_options flow = {.size = sizeof flow, .tls = world->client};
     const struct cdt_context_options options = {
         .size = sizeof options, .flow = &flow, .tls_server = world->server};

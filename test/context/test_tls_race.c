@@ -1,7 +1,7 @@
 /* Races of endpoints with and without TLS: the winner has the layers of its own endpoint and of no
  * other, what was written before goes through them, and nobody falls back to less. */
 #include "test/context/race.h"
-#include "test/support/identity.h"
+#include "test/context/tls.h"
 
 static enum cdt_tls_backend backend; /* of the tests that run now */
 
@@ -18,24 +18,6 @@ struct world {
     struct probe probe;
 };
 
-static struct cdt_tls_config *make_config(struct world *world, enum cdt_tls_role role)
-{
-    static const struct cdt_tls_identity identity = {.cert = test_certificate, .key = test_key};
-    struct cdt_tls_options options = {.size = sizeof options, .role = role, .backend = backend};
-    struct cdt_text_error error = {.text = ""};
-    struct cdt_tls_config *config;
-    if (role == CDT_TLS_SERVER) {
-        options.identities = &identity;
-        options.identity_count = 1;
-    } else {
-        options.system_anchors = CDT_OFF;
-        options.ca = test_certificate;
-    }
-    if (cdt_tls_config_new(world->reactor, &options, &config, &error) != 0)
-        fail_msg("%s", error.text);
-    return config;
-}
-
 static void listen_at(struct world *world, enum place place, const char *text)
 {
     struct serve *serve = &world->serve[place];
@@ -48,8 +30,8 @@ static void listen_at(struct world *world, enum place place, const char *text)
 static void begin(struct world *world)
 {
     *world = (struct world){.reactor = test_reactor()};
-    world->client = make_config(world, CDT_TLS_CLIENT);
-    world->server = make_config(world, CDT_TLS_SERVER);
+    world->client = make_config(world->reactor, CDT_TLS_CLIENT, backend, NULL);
+    world->server = make_config(world->reactor, CDT_TLS_SERVER, backend, NULL);
     const struct cdt_flow_options flow = {.size = sizeof flow, .tls = world->client};
     const struct cdt_context_options options = {.size = sizeof options,
                                                 .flow = &flow,

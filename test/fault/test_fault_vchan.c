@@ -1,26 +1,10 @@
 /* Single faults while a client of the local backend waits for its server, attaches, echoes and
  * closes in order, and then another one that finds the server there. */
-#include "test/fault/fault.h"
-
-#include <conduit/conduit.h>
-
 enum { TOTAL = 5000, ROUNDS = 2 }; /* more than the rings hold */
 
+#include "test/fault/talk.h"
+
 static char folder[64];
-
-static struct {
-    struct cdt_reactor *reactor;
-    struct cdt_server *listener;
-    int listened, listen_status, stopped;
-    int rounds, good;
-    int errors; /* that somebody was told of */
-    size_t heard;
-} world;
-
-static void went_wrong(int status)
-{
-    world.errors += status != 0;
-}
 
 static struct cdt_vchan_options here(void)
 {
@@ -30,84 +14,17 @@ static struct cdt_vchan_options here(void)
                                       .domid = 1};
 }
 
-/* ---- the server ------------------------------------------------------------------------------ */
-
-static void echo_read(struct cdt_flow *flow, const void *data, size_t length)
-{
-    const int result = cdt_flow_write(flow, data, length);
-    if (result < 0)
-        cdt_flow_abort(flow, result, NULL);
-}
-
-static const struct cdt_handler echo = {.size = sizeof echo, .on_read = echo_read};
-
-static void on_listen(struct cdt_server *server, int status, const char *text)
-{
-    (void)server, (void)text;
-    world.listened++;
-    world.listen_status = status;
-}
-
-static void on_error(struct cdt_server *server, int status, const char *text,
-                     const struct cdt_addr *peer)
-{
-    (void)server, (void)text, (void)peer;
-    went_wrong(status);
-}
-
-static void on_stopped(struct cdt_server *server)
-{
-    (void)server;
-    world.listener = NULL;
-    world.stopped++;
-}
-
-/* ---- the client ------------------------------------------------------------------------------ */
-
-static void talk_open(struct cdt_flow *flow)
-{
-    static uint8_t data[TOTAL];
-    test_pattern(data, TOTAL, 0);
-    const int result = cdt_flow_write(flow, data, TOTAL);
-    if (result < 0)
-        cdt_flow_abort(flow, result, NULL);
-}
-
-static void talk_read(struct cdt_flow *flow, const void *data, size_t length)
-{
-    if (length > TOTAL - world.heard || !test_is_pattern(data, length, world.heard))
-        problem("what came back is not what was sent");
-    world.heard += length;
-    if (world.heard == TOTAL)
-        cdt_flow_close(flow);
-}
-
-static int dial(void);
-
-static void talk_close(struct cdt_flow *flow, int status)
-{
-    (void)flow;
-    went_wrong(status);
-    if (status == 0 && world.heard != TOTAL)
-        problem("%zu of %d bytes came, and no error", world.heard, TOTAL);
-    world.rounds++;
-    world.good += status == 0;
-    if ((world.rounds == ROUNDS || dial() != 0) && world.listener)
-        cdt_server_stop(world.listener, CDT_SECOND);
-}
-
 static const struct cdt_handler talker = {
     .size = sizeof talker, .on_open = talk_open, .on_read = talk_read, .on_close = talk_close};
 
-/* A flow that was made is heard of by talk_close(), whatever becomes of it. */
 static int dial(void)
 {
     const struct cdt_vchan_options vchan = here();
     const struct cdt_flow_options options = {.size = sizeof options,
                                              .connect_timeout = 300 * CDT_MS};
     struct cdt_flow *flow;
-    world.heard = 0;
-    const int status = cdt_vchan_connect(world.reactor, 0, "p", &vchan, &options, &talker, &flow);
+    talk.heard = 0;
+    const int status = cdt_vchan_connect(talk.reactor, 0, "p", &vchan, &options, &talker, &flow);
     went_wrong(status);
     return status;
 }
@@ -123,12 +40,12 @@ static int start(void)
                                                .on_stopped = on_stopped};
     int status = LIB(dial());
     for (int i = 0; i < 3 && status == 0; i++)
-        turn_with(world.reactor, world.rounds ? -1 : 1, POLLOUT); /* does not wait */
+        turn_with(talk.reactor, talk.rounds ? -1 : 1, POLLOUT); /* does not wait */
     if (status == 0)
         status =
-            LIB(cdt_vchan_listen(world.reactor, 0, "p", &vchan, &options, &echo, &world.listener));
+            LIB(cdt_vchan_listen(talk.reactor, 0, "p", &vchan, &options, &echo, &talk.listener));
     if (status)
-        world.listener = NULL;
+        talk.listener = NULL;
     return status;
 }
 
@@ -144,11 +61,11 @@ static int count_rings(void)
     return count;
 }
 
-static void talk(void)
+static void take_turns(void)
 {
-    while (!world.stopped && in_bounds()) /* a client without a server ends with the reactor */
-        turn_with(world.reactor, -1, 0);
-    if (world.listener && world.rounds == ROUNDS)
+    while (!talk.stopped && in_bounds()) /* a client without a server ends with the reactor */
+        turn_with(talk.reactor, -1, 0);
+    if (talk.listener && talk.rounds == ROUNDS)
         problem("the server does not stop");
 }
 
@@ -156,21 +73,21 @@ static struct outcome vchan_echo(void)
 {
     struct outcome outcome = {0};
     const int rings = count_rings();
-    memset(&world, 0, sizeof world);
+    memset(&talk, 0, sizeof talk);
     test_folder(folder);
-    int result = LIB(cdt_reactor_new(NULL, &world.reactor));
+    int result = LIB(cdt_reactor_new(NULL, &talk.reactor));
     if (result == 0) {
         result = start();
         if (result == 0)
-            talk();
-        if (LIB(cdt_reactor_free(world.reactor)))
+            take_turns();
+        if (LIB(cdt_reactor_free(talk.reactor)))
             problem("the reactor cannot be freed");
     }
     if (count_rings() != rings)
         problem("rings are left");
     test_folder_remove(folder);
-    outcome.complete = world.good == ROUNDS && world.stopped == 1;
-    outcome.told = result < 0 || world.listen_status < 0 || world.errors;
+    outcome.complete = talk.good == ROUNDS && talk.stopped == 1;
+    outcome.told = result < 0 || talk.listen_status < 0 || talk.errors;
     return outcome;
 }
 
@@ -179,7 +96,7 @@ static void test_echo(void **state)
     (void)state;
     fault.local = true;
     inject("vchan", vchan_echo, 500);
-    assert_int_equal(world.good, ROUNDS); /* of the last run, without a fault */
+    assert_int_equal(talk.good, ROUNDS); /* of the last run, without a fault */
 }
 
 int main(void)
