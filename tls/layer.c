@@ -110,6 +110,7 @@ static int layer_shutdown(struct cdt_layer *layer)
 
 void tls_layer_free(struct tls_layer *tls)
 {
+    layer_io_drop(tls);
     tls_connection_fini(&tls->connection);
     mem_free(tls->kept.memory);
     mem_free(tls->alpn);

@@ -21,6 +21,7 @@ struct tls_layer {
     bool open;           /* the handshake is over */
     bool hungry;         /* the engine has nothing to give until more arrives */
     bool peer_closed;    /* close_notify has come */
+    bool holds;          /* something, see layer_io_hold() */
 };
 
 extern const struct cdt_layer_ops tls_layer_ops;
@@ -61,6 +62,11 @@ int layer_io_feed(struct layer_io *io);
 void layer_io_taken(struct layer_io *io);
 /* Sends what is left and gives the buffer back: 0 or a negative code. */
 int layer_io_end(struct layer_io *io);
+/* The same, but what is left goes out with what this layer sends next: before another one begins to
+ * work, and before the turn is over. */
+int layer_io_hold(struct layer_io *io);
+/* What the layer holds is not sent any more. */
+void layer_io_drop(struct tls_layer *tls);
 /* A buffer of TLS_RECORD bytes for gathering, to be given back; NULL without memory. */
 uint8_t *layer_gather_take(struct layer_io *io);
 void layer_gather_put(struct layer_io *io, uint8_t *buffer);

@@ -111,7 +111,8 @@ static int succeeded(struct tls_layer *tls)
     return 0;
 }
 
-/* Runs the engine as far as it goes with what has arrived. */
+/* Runs the engine as far as it goes with what has arrived. The last that it says goes out together
+ * with what the user says first: the peer's last message often comes with its first question. */
 static int shake(struct cdt_layer *layer)
 {
     struct tls_layer *tls = layer->context;
@@ -123,7 +124,7 @@ static int shake(struct cdt_layer *layer)
         status = connection->backend->handshake(connection->engine, &io.io);
         layer_io_taken(&io);
     } while (status == -EAGAIN && (more = layer_io_feed(&io)) > 0);
-    const int sent = layer_io_end(&io);
+    const int sent = status ? layer_io_end(&io) : layer_io_hold(&io);
     if (status && status != -EAGAIN) {
         tls_fail(connection, status, NULL);
         return layer_failed(layer);

@@ -12,6 +12,9 @@ static int init(void)
 {
     if (wolfssl_memory_init() != 0)
         return -ENOTSUP;
+#ifdef CDT_WOLFSSL_BUILT
+    (void)wolfssl_sha256_init();
+#endif
     if (wolfSSL_Init() != WOLFSSL_SUCCESS)
         return -ENOTSUP;
     wolfssl_wake();

@@ -146,6 +146,10 @@ void *wolfssl_memory_take(size_t size);
 /* wolfssl_records.c: has it take the buffers of records from us. */
 void wolfssl_records_init(void);
 
+/* wolfssl_sha256.c: has it use the processor's instructions for SHA-256, before it hashes anything.
+ * False: there are none. */
+bool wolfssl_sha256_init(void);
+
 /* wolfssl_alert.c: the last that the peer hears. */
 void wolfssl_alert(struct tls_engine *engine, int alert);
 /* The same, if wolfSSL, which has failed, has left that out. */

@@ -8,15 +8,19 @@ enum { TYPE_MIN = 20, TYPE_MAX = 23, MAJOR = 3 }; /* of records, RFC 8446 sectio
 /* During the handshake: which record it is that wolfSSL reads. */
 static void follow(struct tls_engine *engine, const uint8_t *bytes, size_t count)
 {
-    for (; count; bytes++, count--) {
+    while (count) {
+        size_t passed = 1;
         if (engine->header_length < HEADER) {
             engine->header[engine->header_length++] = *bytes;
             engine->left = (uint16_t)(engine->header[3] << 8 | engine->header[4]);
         } else {
-            engine->left--;
+            passed = count < engine->left ? count : engine->left;
+            engine->left = (uint16_t)(engine->left - passed);
         }
         if (engine->header_length == HEADER && engine->left == 0)
             engine->header_length = 0;
+        bytes += passed;
+        count -= passed;
     }
 }
 
