@@ -17,12 +17,12 @@ int cdt_flow_close(struct cdt_flow *flow)
         return 0;
     }
     flow_change(flow, FLOW_EV_CLOSE);
-    if (flow->flags & FLOW_FIN_SENT)
-        flow->active = cdt_reactor_now(flow->config->hub->reactor);
-    flow_end_stream(flow);
+    if (!(flow->flags & FLOW_FIN_WANTED))
+        flow_end_stream(flow);
+    else if (!flow->tail)
+        flow_begin_linger(flow);
     if (flow_has_input(flow))
         flow_schedule(flow);
-    flow_update_timer(flow);
     return 0;
 }
 
@@ -70,7 +70,6 @@ int cdt_flow_shutdown(struct cdt_flow *flow, enum cdt_how how)
     if (!flow_change(flow, FLOW_EV_OUR_END))
         return 0;
     flow_end_stream(flow);
-    flow_update_timer(flow);
     return 0;
 }
 

@@ -7,6 +7,16 @@
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+/* Few peers have one. Without memory for it the carrier is asked for the address. */
+static bool set_scope(struct cdt_flow *flow, uint32_t scope)
+{
+    if (scope && !flow_extra(flow))
+        return false;
+    if (flow->extra)
+        flow->extra->peer_scope = scope;
+    return true;
+}
+
 /* Inline into flow_new(): each accepted flow comes this way. */
 static inline __attribute__((always_inline)) void set_peer(struct cdt_flow *flow,
                                                            const struct cdt_addr *peer)
@@ -17,10 +27,9 @@ static inline __attribute__((always_inline)) void set_peer(struct cdt_flow *flow
         memcpy(flow->peer_ip, &peer->v4.sin_addr, sizeof peer->v4.sin_addr);
         flow->peer_port = peer->v4.sin_port;
         flow->peer_family = AF_INET;
-    } else if (peer->any.sa_family == AF_INET6) {
+    } else if (peer->any.sa_family == AF_INET6 && set_scope(flow, peer->v6.sin6_scope_id)) {
         memcpy(flow->peer_ip, &peer->v6.sin6_addr, sizeof peer->v6.sin6_addr);
         flow->peer_port = peer->v6.sin6_port;
-        flow->peer_scope = peer->v6.sin6_scope_id;
         flow->peer_family = AF_INET6;
     }
 }
@@ -117,7 +126,6 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
     if (connecting || config->deadlines) /* else nobody asks, and the clock need not be read */
         flow->born = flow->active = cdt_reactor_now(hub->reactor);
     uint32_t flags = carrier_flags(ops, connecting) | (connecting ? 0 : FLOW_CONNECTED);
-    set_peer(flow, peer);
     if (carrier->fd >= 0) {
         int error = reactor_source_add(hub->reactor, &flow->source, carrier->fd,
                                        carrier_events(ops, connecting));
@@ -128,6 +136,7 @@ int flow_new(struct flow_config *config, const struct cdt_handler *handler,
         flags |= FLOW_REGISTERED;
     }
     flow->flags |= flags;
+    set_peer(flow, peer);
     list_append(config->server ? server_flows(config->server) : &hub->flows, &flow->link);
     *result = flow;
     return 0;
@@ -205,8 +214,7 @@ enum { FLOW_BEHIND = FLOW_CLOSE_WANTED | FLOW_FIN_WANTED | FLOW_LAYERED | FLOW_Q
 static __attribute__((noinline)) bool catch_up(struct cdt_flow *flow)
 {
     flow->active = cdt_reactor_now(flow->config->hub->reactor);
-    if (flow->config->deadlines)
-        flow_restart_rate(flow);
+    flow_restart_rate(flow);
     uint32_t wanted = flow->flags & (FLOW_CLOSE_WANTED | FLOW_FIN_WANTED);
     flow->flags &= ~wanted; /* for now: the layers have to send their ends before */
     if (flow->top)
@@ -260,6 +268,8 @@ static void advance(struct cdt_flow *flow)
         look_connected(flow);
     if (flow->tail && (flow->flags & FLOW_WRITABLE) && flow->state > CDT_CONNECTING)
         flow_drain(flow);
+    if ((flow->flags & (FLOW_FIN_WANTED | FLOW_FIN_SENT)) == FLOW_FIN_WANTED)
+        flow_try_fin(flow); /* if it was too early before */
     if (flow_has_input(flow) || (flow->state == CDT_HANDSHAKING && !flow->top->started))
         flow_read(flow);
 }

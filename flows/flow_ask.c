@@ -84,7 +84,7 @@ int cdt_flow_dst(const struct cdt_flow *flow, struct cdt_addr *addr)
         addr->length = sizeof addr->v6;
         addr->v6.sin6_family = AF_INET6;
         addr->v6.sin6_port = flow->peer_port;
-        addr->v6.sin6_scope_id = flow->peer_scope;
+        addr->v6.sin6_scope_id = flow->extra ? flow->extra->peer_scope : 0;
         memcpy(&addr->v6.sin6_addr, flow->peer_ip, sizeof addr->v6.sin6_addr);
         return 0;
     }

@@ -173,7 +173,8 @@ enum {
     FLOW_ONE_EVENT = 1 << 28, /* CDT_CARRIER_ONE_EVENT */
     /* A carrier may set this, and FLOW_SHORT_READS, in its own write and read: it took less than it
      * was given, yet nobody will tell when it can take more: it is asked again in the next turn. */
-    FLOW_SHORT_WRITES = 1 << 29
+    FLOW_SHORT_WRITES = 1 << 29,
+    FLOW_ENDING = 1 << 30 /* nothing but our end of stream follows what is still to be sent */
 };
 
 /* One allocation: the flow, and the user's area behind it. */
@@ -188,16 +189,15 @@ struct cdt_flow {
     int status;
     struct flow_segment *tail; /* output queue, circular: tail->next is the head */
     uint32_t queued;           /* bytes in it */
-    uint32_t peer_scope;
-    uint64_t active; /* what the timeout of the present state counts from: flows/timeouts.c */
+    uint16_t peer_port;
+    uint8_t peer_family; /* AF_INET, AF_INET6, or 0: ask the carrier */
+    uint8_t state;       /* enum cdt_state, changed by flow_change() only */
+    uint64_t active;     /* what the timeout of the present state counts from: flows/timeouts.c */
     struct cdt_timer timer;
     struct list link; /* in the server's or the hub's list */
     uint64_t born;
     struct flow_extra *extra; /* what few flows need, made when needed */
     uint8_t peer_ip[16];
-    uint16_t peer_port;
-    uint8_t peer_family; /* AF_INET, AF_INET6, or 0: ask the carrier */
-    uint8_t state;       /* enum cdt_state, changed by flow_change() only */
     max_align_t user[];
 };
 
@@ -216,6 +216,7 @@ struct flow_extra {
     struct flow_relay *relay;
     struct flow_segment *pipe; /* the one in the queue; NULL: none */
     uint32_t burst; /* bytes spliced since nothing was left to read, counted to FLOW_READ_SIZE */
+    uint32_t peer_scope;             /* of a link-local address */
     uint64_t rate_start, rate_bytes; /* the running window of the minimum rate */
     size_t user_size;
 };
@@ -480,6 +481,8 @@ void gate_leave(struct cdt_layer *layer);
 void flow_restart_rate(struct cdt_flow *flow);
 /* Sets the timer to the earliest deadline; after each change of state, queue, or options. */
 void flow_update_timer(struct cdt_flow *flow);
+/* Our end was sent, or the user closes after that: the linger time counts from now. */
+void flow_begin_linger(struct cdt_flow *flow);
 void flow_on_timer(struct cdt_timer *timer);
 
 /* ---- carriers -------------------------------------------------------------------------------- */

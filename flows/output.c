@@ -36,10 +36,12 @@ static ssize_t count_sent(struct cdt_flow *flow, ssize_t n)
     return n;
 }
 
+/* Only `writev` of sockets looks at FLOW_ENDING: the short path of `write` need not. */
 static ssize_t carrier_write(struct cdt_flow *flow, const struct iovec *parts, int count)
 {
-    ssize_t n = count == 1 ? flow->ops->write(&flow->carrier, parts->iov_base, parts->iov_len)
-                           : flow->ops->writev(&flow->carrier, parts, count);
+    bool simple = count == 1 && !(flow->flags & FLOW_ENDING);
+    ssize_t n = simple ? flow->ops->write(&flow->carrier, parts->iov_base, parts->iov_len)
+                       : flow->ops->writev(&flow->carrier, parts, count);
     return count_sent(flow, n);
 }
 
@@ -295,6 +297,11 @@ void flow_try_fin(struct cdt_flow *flow)
             return;
         }
         int result = flow->ops->shutdown ? flow->ops->shutdown(&flow->carrier) : 0;
+        if (result == -EAGAIN) { /* too early: flow_look() tries again */
+            flow->flags &= ~(uint32_t)FLOW_FIN_SENT;
+            flow_begin_linger(flow);
+            return;
+        }
         if (result) {
             flow_write_failed(flow, result);
             return;
@@ -303,8 +310,7 @@ void flow_try_fin(struct cdt_flow *flow)
             flow->flags |= FLOW_READABLE | FLOW_READ_END;
             flow_schedule(flow);
         }
-        flow->active = cdt_reactor_now(flow->config->hub->reactor);
-        flow_update_timer(flow);
+        flow_begin_linger(flow);
     }
     if (!(flow->flags & FLOW_EOF))
         return;
@@ -334,9 +340,11 @@ void flow_end_stream(struct cdt_flow *flow)
     if (flow->flags & FLOW_FIN_WANTED)
         return;
     struct flow_hub *hub = flow->config->hub;
+    flow->flags |= FLOW_ENDING;
     if (hub->cork.flow == flow)
         cork_flush(hub);
-    end_layers(flow);
+    if (flow->top)
+        end_layers(flow);
     if (flow->state == CDT_CLOSED)
         return;
     flow->flags |= FLOW_FIN_WANTED;

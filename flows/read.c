@@ -70,10 +70,9 @@ static void peer_ended(struct cdt_flow *flow)
     }
     if (before & FLOW_EOF)
         return; /* some event made us look again */
-    if (!flow->handler->on_eof &&
-        (before & (FLOW_OPEN | FLOW_LAYERED | FLOW_QUEUED)) == FLOW_OPEN) {
-        flow_end(flow, 0,
-                 NULL); /* nothing left to send: closing the carrier ends our side as well */
+    if (!flow->handler->on_eof && (before & (FLOW_OPEN | FLOW_FIN_SENT)) &&
+        !(before & (FLOW_LAYERED | FLOW_QUEUED))) {
+        flow_end(flow, 0, NULL); /* nothing left to say: closing ends our side, if it has not */
         return;
     }
     flow_change(flow, FLOW_EV_PEER_END);

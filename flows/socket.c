@@ -24,7 +24,10 @@ ssize_t socket_write(struct cdt_carrier *carrier, const void *data, size_t lengt
 ssize_t socket_writev(struct cdt_carrier *carrier, const struct iovec *parts, int count)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
-    ssize_t n = sendmsg(carrier->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    if (flow_of_carrier(carrier)->flags & FLOW_ENDING)
+        flags |= MSG_MORE; /* what it holds back leaves with our end */
+    ssize_t n = sendmsg(carrier->fd, &message, flags);
     return n >= 0 ? n : -errno;
 }
 

@@ -5,13 +5,30 @@
 
 #include "flows/internal.h"
 
+/* The SYN is on its way, with the first bytes, and not answered. */
+static bool is_unanswered(int fd)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+           info.tcpi_state == TCP_SYN_SENT && info.tcpi_unacked;
+}
+
+/* A client's Fast Open is open before anybody has answered: shutdown(2) would tear it down. */
+static int tcp_shutdown(struct cdt_carrier *carrier)
+{
+    const struct flow_config *config = flow_of_carrier(carrier)->config;
+    const bool fast = config->options.fastopen == CDT_ON && !config->server;
+    return fast && is_unanswered(carrier->fd) ? -EAGAIN : socket_shutdown(carrier);
+}
+
 const struct cdt_carrier_ops tcp_ops = {
     .size = sizeof tcp_ops,
     .name = "tcp",
     .read = socket_read,
     .write = socket_write,
     .writev = socket_writev,
-    .shutdown = socket_shutdown,
+    .shutdown = tcp_shutdown,
     .connected = socket_connected,
     .close = socket_close,
     .unacknowledged = socket_unacknowledged,

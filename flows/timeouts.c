@@ -126,6 +126,12 @@ void flow_update_timer(struct cdt_flow *flow)
         cdt_timer_set_at(flow->config->hub->reactor, &flow->timer, deadline);
 }
 
+void flow_begin_linger(struct cdt_flow *flow)
+{
+    flow->active = cdt_reactor_now(flow->config->hub->reactor);
+    flow_update_timer(flow);
+}
+
 /* The connect timeout has passed; the carrier may know what was tried. */
 static void end_connecting(struct cdt_flow *flow)
 {
@@ -164,7 +170,7 @@ void flow_on_timer(struct cdt_timer *timer)
     if (cause == LINGER) {
         size_t unacknowledged = 0;
         cdt_flow_pending(flow, NULL, &unacknowledged);
-        if (unacknowledged)
+        if (unacknowledged || !(flow->flags & FLOW_FIN_SENT))
             flow_end(flow, -ETIMEDOUT,
                      "the peer did not acknowledge all within the linger timeout");
         else

@@ -55,8 +55,9 @@ struct cdt_carrier_ops {
     ssize_t (*write)(struct cdt_carrier *carrier, const void *data, size_t length);
     ssize_t (*writev)(struct cdt_carrier *carrier, const struct iovec *parts, int count);
 
-    /* Ends our direction (FIN); called once, after everything was written. 0 or a negative code.
-     * NULL: nothing to do. */
+    /* Ends our direction (FIN); called once, after everything was written. 0 or a negative code;
+     * -EAGAIN: too early, to be called again when there is news of the carrier. NULL: nothing to
+     * do. */
     int (*shutdown)(struct cdt_carrier *carrier);
 
     /* Called when a connecting carrier became writable or ready: 0 connected, -EAGAIN not yet, or a

@@ -19,7 +19,8 @@
  * CORK
  *   Inside a flow's callback, what you write is held until that callback returns, until you write
  *   to another flow, or until 16 KiB of copies are held (a first write of lent bytes is not
- *   copied); then it goes out in one system call. Outside of flow callbacks, writes go out at once.
+ *   copied); then it goes out in one system call, over TCP together with the end of the stream if
+ *   you have ended it by then. Outside of flow callbacks, writes go out at once.
  *   cdt_flow_flush() and the _nodelay calls never wait.
  *
  * Conventions: <conduit/version.h>. */

@@ -104,6 +104,10 @@ static ssize_t wire_writev(struct cdt_carrier *carrier, const struct iovec *part
 static int wire_shutdown(struct cdt_carrier *carrier)
 {
     struct wire *wire = wire_of(carrier);
+    if (!in_the_mood(wire)) {
+        tell_later(wire);
+        return -EAGAIN;
+    }
     wire->shutdowns++;
     wire->ended = true;
     if (wire->other->flow)

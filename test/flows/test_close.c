@@ -1,5 +1,7 @@
 /* Ending: half-closes both ways, what is under way at close, the linger timeout, detach. */
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 
 #include "test/support/probe.h"
 
@@ -182,6 +184,61 @@ static void test_delivered(void **state)
     free(data);
 }
 
+static unsigned segments_sent(const struct cdt_flow *flow)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    const int fd = cdt_flow_fd(flow);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    assert_true(info.tcpi_segs_out > 0);
+    return info.tcpi_segs_out;
+}
+
+struct farewell {
+    int writes;
+    bool closes; /* else it ends its side only */
+    unsigned segments;
+};
+
+static void say_farewell(struct probe *probe, const void *data, size_t length)
+{
+    struct farewell *farewell = probe->arg;
+    farewell->segments = segments_sent(probe->flow);
+    for (int i = 0; i < farewell->writes; i++) /* first what is lent, then what is not */
+        assert_int_equal(cdt_flow_write(probe->flow, i ? "bye" : data, i ? 3 : length), 0);
+    if (farewell->closes)
+        cdt_flow_close(probe->flow);
+    else
+        cdt_flow_shutdown(probe->flow, CDT_SHUT_WRITE);
+}
+
+/* What a callback writes, and the end of the stream, leave in one segment. */
+static void test_one_segment(void **state)
+{
+    (void)state;
+    if (test_emulated()) {
+        print_message("the emulator has no TCP_INFO\n");
+        skip();
+    }
+    for (int way = 0; way < 4; way++) {
+        struct cdt_reactor *reactor = test_reactor();
+        struct farewell farewell = {.writes = 1 + way % 2, .closes = way / 2};
+        struct probe probe = {.on_read = say_farewell, .arg = &farewell};
+        const int peer = test_flow(reactor, 't', NULL, &probe);
+        char text[8] = "";
+        test_send(peer, "hello", 5);
+        until(reactor, probe.reads);
+        assert_int_equal(segments_sent(probe.flow) - farewell.segments, 1);
+        const size_t length = farewell.writes > 1 ? 8 : 5;
+        test_receive(peer, text, length);
+        assert_memory_equal(text, "hellobye", length);
+        assert_int_equal(recv(peer, text, 1, 0), 0);
+        close(peer);
+        until(reactor, probe.eofs && (probe.closed || !farewell.closes));
+        test_end(reactor, &probe, 1);
+    }
+}
+
 /* ---- linger ---------------------------------------------------------------------------------- */
 
 static const struct cdt_flow_options short_linger = {.size = sizeof short_linger,
@@ -333,6 +390,7 @@ int main(void)
         flow_test(test_shut_read),
         flow_test(test_shut_both),
         flow_test(test_delivered),
+        flow_test(test_one_segment),
         flow_test(test_linger),
         flow_test(test_linger_unacknowledged),
         flow_test(test_linger_begins_late),

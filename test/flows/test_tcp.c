@@ -367,6 +367,95 @@ static void test_link_local(void **state)
     expect_in_namespace(link_local);
 }
 
+/* A socket that knocks, and may have to wait. It says nothing. */
+static void knock(const struct cdt_addr *addr)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    check(fd >= 0 && (connect(fd, &addr->any, addr->length) == 0 || errno == EINPROGRESS));
+    (void)shutdown(fd, SHUT_WR);
+}
+
+static void say_hello(struct cdt_flow *flow)
+{
+    (*(struct vanished **)cdt_flow_data(flow))->opened = true;
+    check(cdt_flow_write(flow, "hello", 5) == 0);
+    check(cdt_flow_close(flow) == 0);
+}
+
+static const struct cdt_handler hello_handler = {.size = sizeof hello_handler,
+                                                 .user_size = sizeof(struct vanished *),
+                                                 .on_open = say_hello,
+                                                 .on_close = vanished_close};
+
+/* All that a client says, and its end. Nothing is what those say that have only knocked. */
+static void hear_hello(struct cdt_reactor *reactor, int peer, char text[8], uint64_t deadline)
+{
+    ssize_t n = recv(peer, text, 5, 0);
+    check(n == 0 || n == 5);
+    while (n && (n = recv(peer, text + 5, 1, MSG_DONTWAIT)) < 0 && test_now() < deadline)
+        cdt_reactor_step(reactor, 10 * CDT_MS);
+    check(n == 0);
+    close(peer);
+}
+
+/* Fast Open to a listener whose backlog is full: written and closed before anybody has answered.
+ * All arrives once there is room; if there never is, that is no orderly end. */
+static void close_fastopen(bool room)
+{
+    const struct cdt_flow_options options = {.size = sizeof options,
+                                             .fastopen = CDT_ON,
+                                             .linger_timeout = room ? CDT_NEVER : 50 * CDT_MS};
+    struct vanished vanished = {0};
+    struct cdt_reactor *reactor;
+    struct cdt_flow *flow;
+    struct cdt_addr addr;
+    const int listener = test_tcp_listener(0, &addr), one = 1;
+    const int file = open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY | O_CLOEXEC);
+    if (file < 0 || write(file, "1543", 4) != 4) /* both sides, and no cookie is needed */
+        _exit(77);
+    close(file);
+    check(setsockopt(listener, IPPROTO_TCP, TCP_FASTOPEN, &one, sizeof one) == 0);
+    check(fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
+    for (int i = 0; i < 3; i++)
+        knock(&addr);
+    check(cdt_reactor_new(NULL, &reactor) == 0);
+    check(cdt_tcp_connect(reactor, &addr, &options, &hello_handler, &flow) == 0);
+    *(struct vanished **)cdt_flow_data(flow) = &vanished;
+    while (!vanished.opened)
+        cdt_reactor_step(reactor, CDT_SECOND);
+    const uint64_t end = test_deadline();
+    char text[8] = "";
+    while (room && !vanished.closed && text[0] == 0 && test_now() < end) {
+        cdt_reactor_step(reactor, 10 * CDT_MS);
+        const int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (peer >= 0)
+            hear_hello(reactor, peer, text, end);
+    }
+    while (!vanished.closed && test_now() < end)
+        cdt_reactor_step(reactor, 10 * CDT_MS);
+    check(vanished.closed == 1);
+    check(vanished.status == (room ? 0 : -ETIMEDOUT));
+    check(strcmp(text, room ? "hello" : "") == 0);
+    check(cdt_reactor_free(reactor) == 0);
+}
+
+static void close_fastopen_early(void)
+{
+    close_fastopen(true);
+}
+
+static void close_fastopen_in_vain(void)
+{
+    close_fastopen(false);
+}
+
+static void test_close_fastopen(void **state)
+{
+    (void)state;
+    expect_in_namespace(close_fastopen_early);
+    expect_in_namespace(close_fastopen_in_vain);
+}
+
 /* A read stops at the urgent mark: what lies behind it is read all the same. The urgent byte itself is
  * not part of the stream. */
 static void test_urgent(void **state)
@@ -392,7 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         flow_test(test_options),    flow_test(test_source), flow_test(test_fastopen),
         flow_test(test_v6),         flow_test(test_adopt),  flow_test(test_vanished),
-        flow_test(test_link_local), flow_test(test_urgent),
+        flow_test(test_link_local), flow_test(test_urgent), flow_test(test_close_fastopen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -258,6 +258,33 @@ static void test_write_stall(void **state)
     }
 }
 
+/* What was written before the flow was open, and is not taken. */
+static void test_write_stall_early(void **state)
+{
+    (void)state;
+    enum { SIZE = 14 << 20 };
+    const uint64_t connect[] = {0, CDT_NEVER};
+    for (size_t i = 0; i < sizeof connect / sizeof *connect; i++) {
+        const struct cdt_flow_options options = {.size = sizeof options,
+                                                 .connect_timeout = connect[i],
+                                                 .write_stall_timeout = TIME * CDT_MS};
+        struct cdt_reactor *reactor = test_reactor();
+        struct probe probe = {0};
+        struct cdt_addr addr;
+        struct cdt_flow *flow;
+        const int listener = test_tcp_listener(1, &addr);
+        void *data = calloc(1, SIZE);
+        const uint64_t start = test_now();
+        assert_int_equal(cdt_tcp_connect(reactor, &addr, &options, &probe_handler, &flow), 0);
+        probe_attach(flow, &probe);
+        assert_int_equal(cdt_flow_write(flow, data, SIZE), 1);
+        free(data);
+        expect(reactor, &probe, -CDT_ESTALLED, start);
+        close(listener);
+        test_end(reactor, &probe, 1);
+    }
+}
+
 static void test_idle(void **state)
 {
     (void)state;
@@ -430,12 +457,13 @@ static void test_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        flow_test(test_connect),      flow_test(test_handshake),
-        flow_test(test_write_stall),  flow_test(test_idle),
-        flow_test(test_idle_rests),   flow_test(test_idle_set_late),
-        flow_test(test_lifetime),     flow_test(test_min_rate),
-        flow_test(test_set_early),    flow_test(test_off),
-        flow_test(test_not_extended), flow_test(test_not_extended_by_output),
+        flow_test(test_connect),           flow_test(test_handshake),
+        flow_test(test_write_stall),       flow_test(test_idle),
+        flow_test(test_idle_rests),        flow_test(test_idle_set_late),
+        flow_test(test_lifetime),          flow_test(test_min_rate),
+        flow_test(test_set_early),         flow_test(test_off),
+        flow_test(test_not_extended),      flow_test(test_not_extended_by_output),
+        flow_test(test_write_stall_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
