@@ -6,24 +6,32 @@
 static int set_at(struct cdt_reactor *reactor, struct cdt_timer *timer, uint64_t deadline,
                   uint64_t now)
 {
-    if (deadline <= now)
+    if (!wheel_set(&reactor->wheel, timer, deadline, now))
         reactor->attention |= ATTEND_WORK;
-    wheel_set(&reactor->wheel, timer, deadline, now);
     return 0;
+}
+
+/* The first one of a turn reads the clock: apart, so that the others save no registers for it. */
+static __attribute__((noinline)) int set_first(struct cdt_reactor *reactor, struct cdt_timer *timer,
+                                               uint64_t delay)
+{
+    clock_read(reactor);
+    return cdt_timer_set(reactor, timer, delay);
 }
 
 int cdt_timer_set(struct cdt_reactor *reactor, struct cdt_timer *timer, uint64_t delay)
 {
-    uint64_t now;
+    uint64_t deadline;
 
     if (!is_usable(reactor) || !timer || !timer->fn)
         return -EINVAL;
     if (delay == CDT_NEVER)
         return cdt_timer_cancel(timer);
-    if (delay > WHEEL_LAST)
-        delay = WHEEL_LAST;
-    now = clock_turn(reactor);
-    return set_at(reactor, timer, now + delay, now);
+    if (!reactor->now)
+        return set_first(reactor, timer, delay);
+    if (__builtin_add_overflow(reactor->now, delay, &deadline))
+        deadline = WHEEL_LAST;
+    return set_at(reactor, timer, deadline, reactor->now);
 }
 
 int cdt_timer_set_at(struct cdt_reactor *reactor, struct cdt_timer *timer, uint64_t deadline)

@@ -90,8 +90,8 @@ static inline struct cdt_timer *wheel_slot(struct wheel *wheel, uint64_t tick)
     return &wheel->slots[level][slot];
 }
 
-/* Sets or sets again. A deadline not after `now` puts the timer on the list `past`. */
-static inline void wheel_set(struct wheel *wheel, struct cdt_timer *timer, uint64_t deadline,
+/* Sets or sets again. False: the deadline is not after `now`, the timer is on the list `past`. */
+static inline bool wheel_set(struct wheel *wheel, struct cdt_timer *timer, uint64_t deadline,
                              uint64_t now)
 {
     uint64_t tick;
@@ -103,12 +103,13 @@ static inline void wheel_set(struct wheel *wheel, struct cdt_timer *timer, uint6
     timer->deadline = deadline;
     if (deadline <= now) {
         wheel_append(&wheel->past, timer);
-        return;
+        return false;
     }
     tick = wheel_tick_of(deadline);
     if (tick < wheel->earliest)
         wheel->earliest = tick;
     wheel_append(wheel_slot(wheel, tick), timer);
+    return true;
 }
 
 #endif
