@@ -146,7 +146,9 @@ ssize_t splice_in(struct cdt_flow *flow)
         flow->extra->burst = 0;
         if (n == -EINVAL || trickles)
             stop(flow);
-        return n == -EAGAIN || n == -EINVAL ? 0 : n;
+        /* An urgent mark stops a splice as well, and only a read gets past it. */
+        bool is_empty = n == -EAGAIN && !(flow->flags & FLOW_SHORT_READS);
+        return is_empty || (n != -EAGAIN && n != -EINVAL) ? n : 0;
     }
     size_t burst = flow->extra->burst + (size_t)n;
     flow->extra->burst = burst < FLOW_READ_SIZE ? (uint32_t)burst : FLOW_READ_SIZE;

@@ -143,6 +143,30 @@ static void test_bulk(void **state)
     }
 }
 
+/* A splice stops at TCP's urgent mark, as if nothing lay behind it. */
+static void test_urgent(void **state)
+{
+    (void)state;
+    static uint8_t data[400 * 1000];
+    enum { BEFORE = 300 * 1000 };
+    struct cdt_reactor *reactor = test_reactor();
+    struct cdt_flow *flow[2];
+    struct joint joint;
+    int peer[2], end = 1;
+    make(reactor, "tt", NULL, flow, peer, &joint);
+    pass(reactor, peer[0], peer[1], BULK, 700000);
+    test_pattern(data, sizeof data, 0);
+    test_send(peer[0], data, BEFORE);
+    assert_int_equal(send(peer[0], "!", 1, MSG_OOB), 1);
+    test_send(peer[0], data + BEFORE, sizeof data - BEFORE);
+    assert_int_equal(test_drink(reactor, peer[1], sizeof data, sizeof data, 0, &end), sizeof data);
+    close(peer[0]);
+    close(peer[1]);
+    until(reactor, joint.called);
+    assert_int_equal(joint.result.bytes_a_to_b, BULK + sizeof data);
+    assert_int_equal(cdt_reactor_free(reactor), 0);
+}
+
 /* What is in the pipe counts as queued, is bounded, keeps the relay at rest, and comes before the end
  * of the stream. */
 static void test_stalled(void **state)
@@ -315,8 +339,9 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     begun_with = count_pipes();
     const struct CMUnitTest tests[] = {
-        flow_test(test_bulk),     flow_test(test_stalled),    flow_test(test_sink_gone),
-        flow_test(test_timeouts), flow_test(test_given_back), flow_test(test_copied),
+        flow_test(test_bulk),      flow_test(test_urgent),   flow_test(test_stalled),
+        flow_test(test_sink_gone), flow_test(test_timeouts), flow_test(test_given_back),
+        flow_test(test_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
