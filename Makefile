@@ -116,8 +116,8 @@ $(BUILD)/bench/loops/libevent: private EXTRA := -levent_pthreads -levent_core
 $(BUILD)/bench/peers/libevent_bufferevent: private EXTRA := -levent_openssl -levent_core -lssl -lcrypto
 
 # ---- the groups of ./packages that a goal needs, and what it builds -------------------------------
-NEED_demo     := build $(WOLFSSL_NEED) $(IPSEC_MB_NEED) $(XEN_NEED)
-NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons model) $(if $(findstring clang,$(CC)),clang)
+NEED_demo     := build $(WOLFSSL_NEED) $(IPSEC_MB_NEED) $(XEN_NEED) $(if $(findstring clang,$(CC)),clang)
+NEED_test     := $(NEED_demo) test $(if $(CROSS),cross arm64,daemons model)
 NEED_deps     := $(NEED_test)
 NEED_test-xen := $(sort $(NEED_demo) libxen) # and what test/xen/run fetches
 NEED_bench    := $(NEED_demo) bench relays
@@ -130,9 +130,10 @@ NEED_lint     := $(NEED_demo) test bench lint
 NEED_format   := lint
 DEPS ?= $(sort $(foreach g,$(MAKECMDGOALS),$(NEED_$g)))
 
-.PHONY: all tests deps demo test test-xen memcheck bench bench-page budget fuzz fuzzers coverage format format-check lint install clean help FORCE
+.PHONY: all tests benches deps demo test test-xen memcheck bench bench-page budget fuzz fuzzers coverage format format-check lint install clean help FORCE
 all: $(BUILD)/libconduit.a $(BUILD)/libconduit.so $(BUILD)/conduit $(EXAMPLES)
 tests: all $(TESTS)
+benches: $(BENCHES) $(BUDGET)
 
 deps:
 	@.ci/deps $(DEPS)

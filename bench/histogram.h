@@ -55,14 +55,14 @@ static inline uint64_t histogram_quantile(const struct histogram *histogram, dou
     return histogram->max;
 }
 
-/* In us, as a member of a JSON object, after a comma; nothing if there are none. */
+/* In us, as a member of a JSON object, after a comma; nothing if there are none, or none took time. */
 static inline void histogram_print_us(const char *name, const struct histogram *histogram)
 {
     static const struct {
         const char *name;
         double share;
     } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-    if (histogram->count == 0)
+    if (histogram->max == 0)
         return;
     printf(", \"%s\": {", name);
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)

@@ -16,26 +16,42 @@
 
 enum { USER, KERNEL, CLOCK, EVENTS, MAX_THREADS = 64, MAX_PROCESSES = 64 };
 
+struct reading { /* as read(2) gives it: see read_format */
+    uint64_t value, enabled, running;
+};
+
 static struct {
     pid_t processes[MAX_PROCESSES];
-    clockid_t clocks[MAX_PROCESSES];
-    int process_count, thread_count;
+    pid_t asked[MAX_PROCESSES]; /* without the children */
+    int process_count, asked_count, thread_count;
     int counters[MAX_THREADS][EVENTS];
+    struct reading before[MAX_THREADS][EVENTS];
     bool available[EVENTS];
     double cpu_before;
 } watched;
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
+/* Counting instructions makes each sleep and each waking of the process longer. */
+static bool time_only(void)
+{
+    return getenv("BENCH_TIME_ONLY") != NULL;
+}
+
+/* The clock does not look at modes; without the kernel's it may be had where that may not. */
 static int open_counter(int event, pid_t thread)
 {
+    if (event != CLOCK && time_only())
+        return -1;
     struct perf_event_attr attributes = {
         .type = PERF_TYPE_HARDWARE,
         .size = sizeof attributes,
         .config = PERF_COUNT_HW_INSTRUCTIONS,
+        .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
         .disabled = 1,
         .inherit = 1,
-        .exclude_kernel = event == USER,
+        .pinned = event != CLOCK, /* ahead of those of others, who take turns with the rest */
+        .exclude_kernel = event != KERNEL,
         .exclude_user = event == KERNEL,
         .exclude_hv = 1,
     };
@@ -60,9 +76,7 @@ static void watch_thread(pid_t thread)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-static void watch_process(pid_t process);
-
-static void watch_children(pid_t process, pid_t thread)
+static void each_child(pid_t process, pid_t thread, void (*fn)(pid_t child, void *arg), void *arg)
 {
     char path[96];
     int child;
@@ -71,18 +85,17 @@ static void watch_children(pid_t process, pid_t thread)
     if (!file)
         return;
     while (fscanf(file, "%d", &child) == 1)
-        watch_process(child);
+        fn(child, arg);
     fclose(file);
 }
 
-static void watch_process(pid_t process)
+static void watch_process(pid_t process, void *arg)
 {
     char path[64];
     const struct dirent *entry;
     snprintf(path, sizeof path, "/proc/%d/task", (int)process);
     DIR *threads = opendir(path);
-    if (!threads || watched.process_count == MAX_PROCESSES ||
-        clock_getcpuclockid(process, &watched.clocks[watched.process_count])) {
+    if (!threads || watched.process_count == MAX_PROCESSES) {
         fprintf(stderr, "process %d cannot be measured\n", (int)process);
         exit(1);
     }
@@ -92,7 +105,7 @@ static void watch_process(pid_t process)
         if (thread <= 0)
             continue;
         watch_thread(thread);
-        watch_children(process, thread);
+        each_child(process, thread, watch_process, arg);
     }
     closedir(threads);
 }
@@ -101,9 +114,11 @@ void measure_open(const pid_t *pids, int count)
 {
     for (int event = 0; event < EVENTS; event++)
         watched.available[event] = count > 0;
-    for (int i = 0; i < count; i++)
-        watch_process(pids[i]);
-    if (count > 0 && !(watched.available[USER] && watched.available[KERNEL]))
+    for (int i = 0; i < count && i < MAX_PROCESSES; i++) {
+        watched.asked[watched.asked_count++] = pids[i];
+        watch_process(pids[i], NULL);
+    }
+    if (count > 0 && !time_only() && !(watched.available[USER] && watched.available[KERNEL]))
         fprintf(stderr, "instructions cannot be counted here, only CPU time\n");
 }
 
@@ -125,51 +140,99 @@ static void control(unsigned long request)
     }
 }
 
+static bool read_counter(int counter, struct reading *reading)
+{
+    return read(counter, reading, sizeof *reading) == sizeof *reading;
+}
+
+/* -1 if it was not counted all the time: the processor has few counters, and others use them. */
+static double counted(const struct reading *before, const struct reading *after)
+{
+    const double enabled = (double)(after->enabled - before->enabled);
+    const double running = (double)(after->running - before->running);
+    return running < enabled * 0.999 ? -1 : (double)(after->value - before->value);
+}
+
 static double sum(int event)
 {
     double total = 0;
-    if (!watched.available[event])
-        return -1;
-    for (int i = 0; i < watched.thread_count; i++) {
-        uint64_t value = 0;
-        if (read(watched.counters[i][event], &value, sizeof value) != sizeof value)
+    for (int i = 0; i < watched.thread_count && watched.available[event]; i++) {
+        struct reading now;
+        const double more = read_counter(watched.counters[i][event], &now)
+                                ? counted(&watched.before[i][event], &now)
+                                : -1;
+        if (more < 0) {
+            fprintf(stderr, "others use the processor's counters: not all was counted\n");
             return -1;
-        total += (double)value;
+        }
+        total += more;
     }
-    return total;
+    return watched.available[event] ? total : -1;
 }
 
-/* By the processes' clocks, which know nothing of children made later; -1 without processes. */
+static void read_before(void)
+{
+    for (int i = 0; i < watched.thread_count; i++) {
+        for (int event = 0; event < EVENTS; event++)
+            read_counter(watched.counters[i][event], &watched.before[i][event]);
+    }
+}
+
+/* CPU time of children that have ended, as their parent knows it, in whole ticks. */
+static double seconds_of_ended(pid_t process)
+{
+    char path[64], line[1024];
+    unsigned long user, kernel;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    FILE *file = fopen(path, "re");
+    const char *name_end = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+    if (file)
+        fclose(file);
+    if (!name_end ||
+        sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu", &user,
+               &kernel) != 2)
+        return 0;
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Children first: who ends meanwhile is known to its parent. */
+static void add_seconds(pid_t process, void *sum)
+{
+    struct timespec time = {0};
+    clockid_t clock;
+    each_child(process, process, add_seconds, sum);
+    if (clock_getcpuclockid(process, &clock) == 0 && clock_gettime(clock, &time) == 0)
+        *(double *)sum += (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+    *(double *)sum += seconds_of_ended(process);
+}
+
+/* What the processes have used so far, where no counter tells. */
 static double cpu_seconds(void)
 {
-    double seconds = watched.process_count ? 0 : -1;
-    for (int i = 0; i < watched.process_count; i++) {
-        struct timespec time = {0};
-        if (clock_gettime(watched.clocks[i], &time))
-            return -1;
-        seconds += (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-    }
+    double seconds = 0;
+    for (int i = 0; i < watched.asked_count; i++)
+        add_seconds(watched.asked[i], &seconds);
     return seconds;
 }
 
 void measure_begin(void)
 {
-    watched.cpu_before = cpu_seconds();
-    control(PERF_EVENT_IOC_RESET);
+    if (!watched.available[CLOCK])
+        watched.cpu_before = cpu_seconds();
+    read_before();
     control(PERF_EVENT_IOC_ENABLE);
 }
 
 struct costs measure_end(void)
 {
-    struct costs costs = {.cpu_seconds = -1};
     control(PERF_EVENT_IOC_DISABLE);
-    const double cpu = cpu_seconds(), clock = sum(CLOCK);
-    costs.user_instructions = sum(USER);
-    costs.kernel_instructions = sum(KERNEL);
-    if (clock >= 0)
-        costs.cpu_seconds = clock / 1e9;
-    else if (cpu >= 0 && watched.cpu_before >= 0)
-        costs.cpu_seconds = cpu - watched.cpu_before;
+    struct costs costs = {.user_instructions = sum(USER),
+                          .kernel_instructions = sum(KERNEL),
+                          .cpu_seconds = sum(CLOCK)};
+    if (costs.cpu_seconds >= 0)
+        costs.cpu_seconds /= 1e9;
+    else if (watched.asked_count)
+        costs.cpu_seconds = cpu_seconds() - watched.cpu_before;
     return costs;
 }
 

@@ -1,5 +1,6 @@
 /* What processes cost: instructions in user and kernel mode, counted by perf_event_open(2), their CPU
- * time and their memory. What cannot be had here is -1, and that is said once, on stderr. */
+ * time and their memory. What cannot be had here is -1, and that is said once, on stderr.
+ * With BENCH_TIME_ONLY in the environment instructions are not counted. */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 

@@ -122,10 +122,11 @@ def workload_lines(name, workload):
             found = compared.get(who)
             row.append(cell(found[1], 3) + ("" if found[0] == by else f" {written_out(found[0])}") if found else "")
         rows.append(row)
-    lines = [f"**{name}**", "", *table(heads, rows)]
-    if workload["skipped"]:
-        left_out = "; ".join(f"{plots.label(who)}: {reason}" for who, reason in workload["skipped"].items())
-        lines += [f"Left out: {escaped(left_out)}.", ""]
+    lines = [f"**{name}**", "", *(table(heads, rows) if rows else [])]
+    for what, who_and_why in (("Left out", workload["skipped"]), ("Failed", workload.get("failed"))):
+        if who_and_why:
+            listed = "; ".join(f"{plots.label(who)}: {reason}" for who, reason in who_and_why.items())
+            lines += [f"{what}: {escaped(listed)}.", ""]
     return lines
 
 
@@ -185,8 +186,9 @@ def replace(path, lines):
         page = file.read()
     if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
         sys.exit(f"{path}: there must be one {BEGIN}, and one {END} behind it")
-    with open(path, "w", encoding="utf-8") as file:
+    with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(page[:page.index(BEGIN)] + "\n".join(lines) + page[page.index(END) + len(END):])
+    os.replace(path + ".new", path)
 
 
 def draw(results):
@@ -203,8 +205,13 @@ def draw(results):
 def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     path = os.environ.get("BUILD", "build") + "/bench/results.json"
-    with open(path, encoding="utf-8") as file:
-        results = json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            results = json.load(file)
+    except FileNotFoundError:
+        sys.exit(f"there is no {path}: make bench")
+    except ValueError as error:
+        sys.exit(f"{path}: {error}")
     reason = unfit(results["machine"])
     if reason and "--force" not in sys.argv[1:]:
         sys.exit(f"{path} is not for the page: {reason} (--force takes it)")

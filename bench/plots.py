@@ -341,7 +341,7 @@ def draw(results, folder):
         with open(f"{folder}/{each.file}.svg", "w", encoding="utf-8") as file:
             file.write(tidy(done.stdout, each.title))
         drawn.append(each)
-    if left_out:
+    if left_out and not results["machine"].get("only"):
         say(f"plots of what was not measured, left out: {', '.join(left_out)}")
     return drawn
 

@@ -2,13 +2,14 @@
 connection), to a sink that discards. The packaged daemons are unpacked under build/relays/root."""
 import glob
 import os
+import random
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 
-from contest import BUILD, Contender, Identity, on_cpu
+from contest import BUILD, PATIENCE, Contender, identity, last_line, on_cpu, without
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "build", "relays", "root"))
 LIBRARIES = glob.glob(ROOT + "/usr/lib/*-linux-gnu") + glob.glob(ROOT + "/lib/*-linux-gnu")
@@ -16,8 +17,10 @@ LIBRARIES = glob.glob(ROOT + "/usr/lib/*-linux-gnu") + glob.glob(ROOT + "/lib/*-
 HAPROXY = """
 global
     nbthread 1
+    noreuseport
     maxconn 1000
     tune.bufsize 65536
+    tune.pipesize 131072
     tune.ssl.default-dh-param 2048
 defaults
     mode tcp
@@ -32,7 +35,7 @@ listen relay
 """
 
 NGINX = """
-load_module {root}/usr/lib/nginx/modules/ngx_stream_module.so;
+load_module "{root}/usr/lib/nginx/modules/ngx_stream_module.so";
 daemon off;
 master_process off;
 pid {folder}/pid;
@@ -67,8 +70,8 @@ KINDS = {
 
 
 def free_port():
-    """One below those that the kernel gives to clients."""
-    for port in range(20000 + os.getpid() % 1000, 32000):
+    """One below those that the kernel gives to clients, and seldom one that another run takes as well."""
+    for port in random.sample(range(20000, 32000), 1000):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -85,27 +88,26 @@ class Relay:
         self.name = name
         self.kind = name.split(",")[0]
         self.environment = {**environment, "LD_LIBRARY_PATH": ":".join(LIBRARIES)} if self.foreign() else environment
-        self.folder = tempfile.TemporaryDirectory()
-        self.sink = None
+        self.folder = self.sink = None
 
     def foreign(self):
         return KINDS[self.kind][0].startswith(ROOT)
 
     def missing(self):
         program = KINDS[self.kind][0]
-        return None if os.path.exists(program) else f"there is no {program}"
+        return without(self.environment.get("CONDUIT_TLS")) if os.path.exists(program) else f"there is no {program}"
 
     def fields(self, scheme, sink):
-        cert, key = Identity.files()
-        port = free_port()
-        both = self.folder.name + "/both.pem"
+        tls, port = scheme == "tls", free_port()
+        cert, key = identity() if tls else ("", "")
+        self.folder = self.folder or tempfile.mkdtemp()
+        both = self.folder + "/both.pem"
         with open(both, "w", encoding="utf-8") as file:
-            for part in (cert, key):
+            for part in (cert, key) if tls else ():
                 with open(part, encoding="utf-8") as lines:
                     file.write(lines.read())
-        tls = scheme == "tls"
-        return {"port": port, "sink": sink, "root": ROOT, "folder": self.folder.name, "cert": cert, "key": key,
-                "configuration": self.folder.name + "/configuration",
+        return {"port": port, "sink": sink, "root": ROOT, "folder": self.folder, "cert": cert, "key": key,
+                "configuration": self.folder + "/configuration",
                 "tls_haproxy": f"ssl crt {both} prefer-client-ciphers" if tls else "",
                 "tls_nginx": f"ssl; ssl_protocols TLSv1.3; ssl_certificate {cert}; ssl_certificate_key {key}" if tls else "",
                 "listen_conduit": f"tls:127.0.0.1:{port}" if tls else f"tcp:127.0.0.1:{port}"}
@@ -127,17 +129,16 @@ class Relay:
         arguments = [argument.format(**fields) for argument in arguments]
         if self.kind == "conduit" and scheme == "tls":
             arguments[1:1] = ["--cert", fields["cert"], "--key", fields["key"]]
-        server = subprocess.Popen([*before, program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                  text=True, preexec_fn=on_cpu(0), cwd=self.folder.name,
-                                  env={**os.environ, **self.environment})
+        with open(self.folder + "/errors", "w", encoding="utf-8") as errors:
+            server = subprocess.Popen([*before, program, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True,
+                                      preexec_fn=on_cpu(0), cwd=self.folder, env={**os.environ, **self.environment})
         self.wait_for(fields["port"], server)
         return server, f"{scheme}:127.0.0.1:{fields['port']}"
 
     def wait_for(self, port, server):
         try:
-            for _ in range(500):
-                if server.poll() is not None:
-                    break
+            deadline = time.monotonic() + PATIENCE
+            while server.poll() is None and time.monotonic() < deadline:
                 with socket.socket() as probe:
                     if probe.connect_ex(("127.0.0.1", port)) == 0:
                         return
@@ -145,8 +146,14 @@ class Relay:
         except BaseException:
             server.kill()
             raise
+        ended = server.poll()
         server.kill()
-        raise RuntimeError(f"{self.name}: does not listen (status {server.wait()})")
+        server.wait()
+        server.stdout.close()
+        with open(self.folder + "/errors", encoding="utf-8", errors="replace") as errors:
+            why = last_line(errors.read())
+        raise RuntimeError(f"{self.name} does not listen ({f'within {PATIENCE} s' if ended is None else f'status {ended}'}): "
+                           f"{why}")
 
     def stopped(self):
         if self.sink:

@@ -10,8 +10,8 @@ COLUMNS = [("user instr", "user_instructions", 1), ("kernel instr", "kernel_inst
            ("% CPU", "cpu_percent", 1), ("fds left", "descriptors_left", 0)]
 
 # What ours is compared by: the first that was measured.
-COMPARED = [("bytes", "private_bytes"), ("bytes", "resident_bytes"), ("time", "us"), ("instr", "instructions"),
-            ("instr", "user_instructions"), ("CPU", "cpu_us")]
+COMPARED = [("bytes", "private_bytes"), ("bytes", "resident_bytes"), ("time", "us"), ("CPU", "cpu_ms_per_gib"),
+            ("instr", "instructions"), ("instr", "user_instructions"), ("CPU", "cpu_us")]
 
 
 def spread(figure):
@@ -39,6 +39,8 @@ def comparison(ratios):
 
 
 def print_workload(name, result):
+    if not result["contenders"]:
+        return
     shown = columns(result)
     print(f"\n{name}\n{'':30}" + "".join(f"{title:>16}" for title, _, _ in shown) + "      ours / its")
     for contender, figures in result["contenders"].items():
@@ -60,3 +62,22 @@ def print_bars(bars):
     for bar in bars:
         value = "not measured" if bar["value"] is None else f"{bar['value']:.3f}"
         print(f"  {bar['what']:58}{value:>14}   at most {bar['limit']:.6g}" + ("   BROKEN" if bar["holds"] is False else ""))
+
+
+def print_broken(bars):
+    """Those that do not hold, each with what it belongs to; how many they are."""
+    heading, broken = "", 0
+    for bar in bars:
+        heading = heading if bar["what"].startswith(" ") else bar["what"]
+        if bar["holds"] is False:
+            whole = bar["what"] if heading == bar["what"] else f"{heading};{bar['what'][1:]}"
+            print(f"BROKEN {whole}: {bar['value']:.6g}, at most {bar['limit']:.6g}")
+            broken += 1
+    return broken
+
+
+def print_behind(rows):
+    """Where a peer is far better: the page has to say why."""
+    print("\nworse than the best packaged peer by more than 10 %" + ("" if rows else ": nothing"))
+    for name, peer, what, ratio in rows:
+        print(f"  {name + ', ' + peer:68}{ratio:10.3f} {what}")

@@ -1,6 +1,6 @@
 """What `make bench` measures: workloads, and who takes part in each; ours is the first."""
 import starved
-from contest import Alone, Asked, Contender, Identity, Served
+from contest import Alone, Asked, Contender, Served
 from relays import relays
 
 PLAIN = [Contender(name) for name in
@@ -16,7 +16,8 @@ VCHAN = [Contender("conduit, vchan", "peers/conduit", scheme="vchan"),
 
 def named(program, **names):
     """Contenders that are one program of ours, each by the word that it is asked for."""
-    return [Contender(name, f"own/{program}", [word]) for word, name in names.items()]
+    return [Contender(name, f"own/{program}", [word], backend=word if word in ("wolfssl", "openssl") else None)
+            for word, name in names.items()]
 
 
 VCHAN_LOCAL = named("vchan_local", vchan="conduit, vchan", unix="conduit, Unix")
@@ -45,15 +46,15 @@ WORKLOADS = [
     Served("TLS: 16 KiB received", TLS, "tls", "send -c 4 -s 16384", 100000, "discard"),
     Served("TLS: 16 KiB sent", TLS, "tls", "take -c 4 -s 16384", 100000, "source"),
     Served("TLS: idle connections, 2000", TLS, "tls", "idle -c 2000", 1),
-    Alone("TLS: idle connections, one by one", TLS_MEMORY, " ".join(["one", *Identity.files()]), 2000, scales=False),
-    Alone("TLS: idle connections, all at once", TLS_MEMORY, " ".join(["many", *Identity.files()]), 2000, scales=False),
+    Alone("TLS: idle connections, one by one", TLS_MEMORY, "one", 2000, scales=False, tls=True, descriptors=2000),
+    Alone("TLS: idle connections, all at once", TLS_MEMORY, "many", 2000, scales=False, tls=True, descriptors=2000),
 
     Served("vchan: echo 64 B, 1 connection", VCHAN, "vchan", "echo -c 1", 100000),
     Served("vchan: echo 64 B, 100 connections", VCHAN, "vchan", "echo -c 100", 200000),
     Served("vchan: echo 64 B, 100 connections, 20000 a second", VCHAN, "vchan", "echo -c 100 -r 20000", 40000),
-    Alone("vchan: 64 B to and fro", VCHAN_LOCAL, "ping 64 0", 100000, counts_calls=True),
-    Alone("vchan: 64 B to and fro, looking for 50 us before it sleeps", VCHAN_LOCAL, "ping 64 50000", 100000),
-    Alone("vchan: 64 KiB blocks, rings of 1 MiB", VCHAN_LOCAL, "bulk 65536 0", 32768),
+    Alone("vchan: 64 B to and fro", VCHAN_LOCAL, "ping 64 0", 100000, counts_calls=True, timed=True),
+    Alone("vchan: 64 B to and fro, looking for 50 us before it sleeps", VCHAN_LOCAL, "ping 64 50000", 100000, timed=True),
+    Alone("vchan: 64 KiB blocks, rings of 1 MiB", VCHAN_LOCAL, "bulk 65536 0", 32768, timed=True),
     Alone("vchan: a flow over its ring, 64 B", VCHAN_RING, "small", 400000),
     Alone("vchan: a flow over its ring, 64 KiB", VCHAN_RING, "bulk", 20000),
     Alone("vchan: a flow over its ring, kept full", VCHAN_RING, "full", 20000),

@@ -14,7 +14,7 @@
 
 #include "bench/load/load.h"
 
-enum { EVENTS = 256, PATIENCE = 10 /* seconds without any event */ };
+enum { EVENTS = 256, PATIENCE = 60 /* seconds without any event */ };
 
 static union {
     struct sockaddr any;
@@ -148,7 +148,7 @@ static int wait_events(struct epoll_event *events)
     if (count < 0 && errno != EINTR)
         load_die_errno("epoll_pwait2");
     if (count == 0 && due == UINT64_MAX)
-        load_die("the server", "silent for 10 seconds");
+        load_die("the server", "silent for a minute");
     return count;
 }
 

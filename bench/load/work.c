@@ -25,7 +25,7 @@ static struct {
     struct connection *connections, *unused; /* all; a list */
     uint64_t to_connect, connected, opened;
     uint64_t warm, total, started, done; /* operations; the first `warm` are not measured */
-    bool over;
+    bool over;                           /* all is measured */
 
     uint64_t open_loop_from, measured_from;
     double seconds;
@@ -34,9 +34,11 @@ static struct {
     struct histogram latency, late;
 } run;
 
+/* Echoes that are under way are waited for: the server has then done as much in each run, to the
+ * message, which its system calls are counted by. */
 bool work_over(void)
 {
-    return run.over;
+    return run.over && run.done >= run.started;
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
@@ -56,9 +58,9 @@ static void finish(void)
 
 static void count(uint64_t latency)
 {
+    run.done++;
     if (run.over)
         return;
-    run.done++;
     if (run.done == run.warm) {
         begin();
     } else if (run.done > run.warm) {

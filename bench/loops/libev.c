@@ -91,17 +91,6 @@ static void timer_set_again(struct timer *timer, int64_t delay)
 
 /* ---- posts ----------------------------------------------------------------------------------- */
 
-static void post_fn(struct post *post)
-{
-    (void)post;
-    on_post();
-}
-
-static void post_init(struct post *post)
-{
-    post->fn = post_fn;
-}
-
 static void post_send(struct post *post)
 {
     if (queue_add(post))

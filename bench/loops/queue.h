@@ -13,6 +13,19 @@ struct post {
     struct post *next;
 };
 
+static inline void on_post(void); /* of loop.h */
+
+static inline void post_fn(struct post *post)
+{
+    (void)post;
+    on_post();
+}
+
+static void post_init(struct post *post)
+{
+    post->fn = post_fn;
+}
+
 static struct {
     pthread_mutex_t mutex;
     struct post *first, **end;

@@ -29,7 +29,8 @@ static void on_written(struct bufferevent *connection, void *arg)
     static const char buffer[PEER_BUFFER];
     (void)arg;
     if (peer.source) {
-        bufferevent_write(connection, buffer, sizeof buffer);
+        evbuffer_add_reference(bufferevent_get_output(connection), buffer, sizeof buffer, NULL,
+                               NULL);
     } else if (peer.close_after_echo) {
         bufferevent_free(connection);
     } else {

@@ -12,13 +12,16 @@ trap '[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || :
 texts() {
     awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' README.md >"$folder/README.c"
     diff -u examples/echo.c "$folder/README.c"
-    for document in README.md CHANGELOG.md docs/guide.md; do
+    for document in README.md CHANGELOG.md docs/guide.md docs/performance.md; do
         while read -r link; do
             [ -e "$(dirname "$document")/$link" ] || { echo "$document: no such file: $link"; exit 1; }
         done < <(grep -o '](\([^):#]*\))' "$document" | sed 's/^](//; s/)$//')
     done
-    for target in demo test deps help install; do
-        grep -q "^$target:" Makefile || { echo "README.md: no target $target in the Makefile"; exit 1; }
+    for target in demo test deps help install bench bench-page budget; do
+        grep -q "^$target:" Makefile || { echo "README.md, docs/performance.md: no target $target in the Makefile"; exit 1; }
+    done
+    for mark in '<!-- measured -->' '<!-- /measured -->'; do
+        [ "$(grep -cxF -- "$mark" docs/performance.md)" = 1 ] || { echo "docs/performance.md: not one line $mark"; exit 1; }
     done
 }
 
