@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 from checking import Skipped, bytes as data, http, limits, names, reload, vchan  # noqa: E402
 from cli import Failed  # noqa: E402
-from contest import progress, say  # noqa: E402
+from terminal import progress, say  # noqa: E402
 
 
 class TooLate(Exception):

@@ -14,6 +14,7 @@ import tempfile
 sys.dont_write_bytecode = True
 
 import plots  # noqa: E402
+from bars import behind  # noqa: E402
 from report import cell, columns, comparison  # noqa: E402
 
 PAGE, IMAGES = "docs/performance.md", "docs/performance"
@@ -99,6 +100,14 @@ def bars(results):
             *table(["what", "measured", "at most", ""], rows)]
 
 
+def far_behind(results):
+    rows = [(name, contender(peer), written_out(what), f"{ratio:.2f}")
+            for name, peer, what, ratio in behind(results["workloads"], comparison)]
+    return ["### More than a tenth behind the best packaged peer", "",
+            "What each workload is compared by; the reasons are [below](#where-another-is-ahead-and-why).", "",
+            *table(["what", "peer", "compared by", "ours / its"], rows)] if rows else []
+
+
 def beside_the_point(name, workload, figure):
     """Idle connections come in one burst, and are asked about memory alone. What comes one way has no
     latency. In a closed loop the slowest say how the machine was, not how the server is."""
@@ -165,7 +174,7 @@ those of user and kernel together, where both were counted.
 
 
 def measured(results, drawn):
-    return [BEGIN, "", *machine(results), *bars(results), *LEGEND, *chapters(results, drawn), END]
+    return [BEGIN, "", *machine(results), *bars(results), *far_behind(results), *LEGEND, *chapters(results, drawn), END]
 
 
 # ---- files -----------------------------------------------------------------------------------------

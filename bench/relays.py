@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from contest import BUILD, PATIENCE, Contender, identity, last_line, on_cpu, without
+from contenders import BUILD, PATIENCE, Contender, identity, last_line, on_cpu, without
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "build", "relays", "root"))
 LIBRARIES = glob.glob(ROOT + "/usr/lib/*-linux-gnu") + glob.glob(ROOT + "/lib/*-linux-gnu")

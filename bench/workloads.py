@@ -1,6 +1,7 @@
 """What `make bench` measures: workloads, and who takes part in each; ours is the first."""
 import starved
-from contest import Alone, Asked, Contender, Served
+from contenders import Contender
+from kinds import Alone, Asked, Served
 from relays import relays
 
 PLAIN = [Contender(name) for name in

@@ -1,5 +1,5 @@
 /* The relay: joins two flows. It is an ordinary handler of both: what one reads it writes to the
- * other, pausing the reader while the writer is above its high watermark. */
+ * other, pausing the reader while the writer might get above its high watermark. */
 #include <string.h>
 
 #include "flows/internal.h"
@@ -69,6 +69,14 @@ static void hold(struct cdt_flow *flow)
     flow->flags |= FLOW_PAUSED;
 }
 
+/* Whether the next read might bring more than the watermark allows. */
+static bool is_full(const struct cdt_flow *flow)
+{
+    size_t unsent = flow_unsent(flow);
+    return unsent && unsent + FLOW_READ_SIZE > flow->config->options.high_watermark;
+}
+
+/* Not corked: what the other one has not sent must be known. */
 static void on_read(struct cdt_flow *flow, const void *data, size_t length)
 {
     struct flow_relay *relay = flow->extra->relay;
@@ -78,18 +86,19 @@ static void on_read(struct cdt_flow *flow, const void *data, size_t length)
     size_t room = hard > unsent ? hard - unsent : 0, taken = length < room ? length : room;
     if (!flow_may_write(other))
         return; /* it is ending, and its on_close says what becomes of us */
-    int result = taken ? cdt_flow_write(other, data, taken) : 0;
+    int result = taken ? cdt_flow_write_nodelay(other, data, taken, NULL, NULL) : 0;
     if (result >= 0)
         *passed(relay, index) += taken;
-    if (result >= 0 && taken < length) { /* the rest when it has room */
+    if (result >= 0 && taken < length) /* the rest when it has room */
         result = cdt_flow_unread(flow, (const uint8_t *)data + taken, length - taken);
+    if (result < 0) {
+        cdt_flow_abort(other, -ENOMEM, NULL);
+    } else if (taken < length || is_full(other)) {
         other->flags |= FLOW_ABOVE;
         hold(flow);
+        if (flow_writable_due(other)) /* already: nothing else would tell */
+            flow_schedule(other);
     }
-    if (result < 0)
-        cdt_flow_abort(other, -ENOMEM, NULL);
-    else if (result == 1)
-        hold(flow);
     if (length == FLOW_READ_SIZE || relay->points[index])
         judge(relay, index, length);
 }
