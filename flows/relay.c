@@ -69,14 +69,13 @@ static void hold(struct cdt_flow *flow)
     flow->flags |= FLOW_PAUSED;
 }
 
-/* Whether the next read might bring more than the watermark allows. */
+/* Whether the next read might bring more than the watermark allows. What is corked does not count: it
+ * is little, and mostly taken at once. */
 static bool is_full(const struct cdt_flow *flow)
 {
-    size_t unsent = flow_unsent(flow);
-    return unsent && unsent + FLOW_READ_SIZE > flow->config->options.high_watermark;
+    return flow->queued && flow->queued + FLOW_READ_SIZE > flow->config->options.high_watermark;
 }
 
-/* Not corked: what the other one has not sent must be known. */
 static void on_read(struct cdt_flow *flow, const void *data, size_t length)
 {
     struct flow_relay *relay = flow->extra->relay;
@@ -86,14 +85,16 @@ static void on_read(struct cdt_flow *flow, const void *data, size_t length)
     size_t room = hard > unsent ? hard - unsent : 0, taken = length < room ? length : room;
     if (!flow_may_write(other))
         return; /* it is ending, and its on_close says what becomes of us */
-    int result = taken ? cdt_flow_write_nodelay(other, data, taken, NULL, NULL) : 0;
+    if (length > FLOW_CORK_SIZE)
+        flow->config->hub->cork.lent_end = NULL; /* no cork: what is not taken must be known now */
+    int result = taken ? cdt_flow_write(other, data, taken) : 0;
     if (result >= 0)
         *passed(relay, index) += taken;
     if (result >= 0 && taken < length) /* the rest when it has room */
         result = cdt_flow_unread(flow, (const uint8_t *)data + taken, length - taken);
     if (result < 0) {
         cdt_flow_abort(other, -ENOMEM, NULL);
-    } else if (taken < length || is_full(other)) {
+    } else if (result == 1 || taken < length || is_full(other)) {
         other->flags |= FLOW_ABOVE;
         hold(flow);
         if (flow_writable_due(other)) /* already: nothing else would tell */
