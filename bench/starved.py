@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 
-DESCRIPTORS, CLIENTS, SECONDS = 64, 100, 2
+DESCRIPTORS, CLIENTS, SECONDS = 64, 100, 1
 STALLED = 10
 
 

@@ -38,6 +38,12 @@ static void expect_sha256(const uint8_t *data, size_t length, const uint8_t dige
 
 enum { LONGEST = 100000, SHORT = 300 };
 
+#ifdef __x86_64__
+enum { IS_X86_64 = true };
+#else
+enum { IS_X86_64 = false };
+#endif
+
 static uint8_t text[LONGEST + 16];
 
 /* Every length at every place in a block, whole and in two pieces. */
@@ -92,8 +98,8 @@ static void test_instructions(void **state)
     bool has = false;
     (void)state;
     FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file && fgets(line, sizeof line, file))
-        has |= strncmp(line, "flags", 5) == 0 && strstr(line, " sha_ni");
+    while (file && fgets(line, sizeof line, file)) /* an emulator may show another one's */
+        has |= IS_X86_64 && strncmp(line, "flags", 5) == 0 && strstr(line, " sha_ni");
     if (file)
         fclose(file);
     if (!has) {
