@@ -1,11 +1,12 @@
 """What a run was made on and with, so that its figures can be judged later: the machine, the compiler, the
 versions of the peers. What cannot be found out is left out."""
 import datetime
-import glob
 import os
 import platform
 import re
 import subprocess
+
+from daemons import library_path
 
 TREE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 RELAYS = TREE + "/build/relays/root"
@@ -47,8 +48,7 @@ def package(name):
 
 
 def daemon(path, *arguments):
-    libraries = glob.glob(RELAYS + "/usr/lib/*-linux-gnu") + glob.glob(RELAYS + "/lib/*-linux-gnu")
-    text = output(f"{RELAYS}/{path}", *arguments, LD_LIBRARY_PATH=":".join(libraries))
+    text = output(f"{RELAYS}/{path}", *arguments, LD_LIBRARY_PATH=library_path(RELAYS))
     return found(r"(?:version |nginx/|^stunnel )([\d.]+[\w.+-]*)", text)
 
 

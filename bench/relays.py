@@ -1,18 +1,14 @@
 """Relays side by side: conduit proxy, socat, haproxy, nginx and stunnel, each one process (socat: one a
 connection), to a sink that discards. The packaged daemons are unpacked under build/relays/root."""
-import glob
 import os
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 
 from contenders import BUILD, PATIENCE, Contender, identity, last_line, on_cpu, without
+from daemons import free_port, library_path, listens
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "build", "relays", "root"))
-LIBRARIES = glob.glob(ROOT + "/usr/lib/*-linux-gnu") + glob.glob(ROOT + "/lib/*-linux-gnu")
 
 HAPROXY = """
 global
@@ -69,25 +65,13 @@ KINDS = {
 }
 
 
-def free_port():
-    """One below those that the kernel gives to clients, and seldom one that another run takes as well."""
-    for port in random.sample(range(20000, 32000), 1000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("no port is free")
-
-
 class Relay:
     """A contender whose server is a relay in front of a small server."""
 
     def __init__(self, name, **environment):
         self.name = name
         self.kind = name.split(",")[0]
-        self.environment = {**environment, "LD_LIBRARY_PATH": ":".join(LIBRARIES)} if self.foreign() else environment
+        self.environment = {**environment, "LD_LIBRARY_PATH": library_path(ROOT)} if self.foreign() else environment
         self.folder = self.sink = None
 
     def foreign(self):
@@ -137,12 +121,8 @@ class Relay:
 
     def wait_for(self, port, server):
         try:
-            deadline = time.monotonic() + PATIENCE
-            while server.poll() is None and time.monotonic() < deadline:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        return
-                time.sleep(0.01)
+            if listens(server, port):
+                return
         except BaseException:
             server.kill()
             raise

@@ -1,13 +1,12 @@
 """Requests of wrk and curl through a proxy to a packaged nginx, unpacked under build/."""
 import contextlib
-import glob
 import os
 import re
-import socket
 import subprocess
 import time
 
 from cli import PATIENCE, Failed, Server, folder
+from daemons import free_port, library_path, listens
 
 from . import QUICK, TOP, Skipped, need, scaled
 
@@ -37,35 +36,19 @@ def find_nginx():
     raise Skipped("no nginx under build/relays or build/daemons")
 
 
-def free_port():
-    with socket.socket() as tcp:
-        tcp.bind(("127.0.0.1", 0))
-        return tcp.getsockname()[1]
-
-
-def wait_for(process, port):
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    raise Failed(f"nginx does not listen (status {process.poll()})")
-
-
 @contextlib.contextmanager
 def nginx():
     """Its port."""
     root = find_nginx()
-    libraries = glob.glob(root + "/usr/lib/*-linux-gnu") + glob.glob(root + "/lib/*-linux-gnu")
     with folder() as path:
         port = free_port()
         with open(path + "/nginx.conf", "w", encoding="ascii") as file:
             file.write(CONFIGURATION.format(path=path, port=port))
         with subprocess.Popen([root + "/usr/sbin/nginx", "-c", path + "/nginx.conf", "-e", path + "/error.log"],
-                              env={**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}) as process:
+                              env={**os.environ, "LD_LIBRARY_PATH": library_path(root)}) as process:
             try:
-                wait_for(process, port)
+                if not listens(process, port):
+                    raise Failed(f"nginx does not listen (status {process.poll()})")
                 yield port
             finally:
                 process.kill()
